@@ -1,0 +1,64 @@
+"""What a handler is given and what it gives back. Nothing here knows starlette."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lazulite.errors import BadRequest
+
+Json = Any
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking: `oid` (object id), `tid` (tenant), `name` as the token says them. "" where no token is needed."""
+
+    oid: str = ""
+    tid: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, whole.
+
+    ids: the path's variables, decoded, `azureml:` prefixes dropped. query: the last value of each parameter, keys
+    lower-cased. headers: lower-cased. base_url: scheme and host as the client sees them, no trailing slash.
+    """
+
+    method: str
+    path: str
+    ids: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw: bytes
+    who: Caller
+    now: datetime
+    base_url: str
+
+    @property
+    def body(self) -> JsonObject:
+        """Returns the JSON object sent, `{}` when nothing was. Raises BadRequest for anything else."""
+        if not self.raw.strip():
+            return {}
+        try:
+            parsed = json.loads(self.raw)
+        except ValueError as error:
+            raise BadRequest(f"The body is not JSON: {error}.", code="InvalidRequestContent") from error
+        if not isinstance(parsed, dict):
+            raise BadRequest(
+                f"The body must be a JSON object, but is {type(parsed).__name__}.", code="InvalidRequestContent"
+            )
+        return parsed
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One response. body: anything that JSON can say, or bytes sent as they are, or None for no body at all."""
+
+    body: Json | bytes = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
