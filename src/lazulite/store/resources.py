@@ -1,0 +1,179 @@
+"""Generic rows: everything that has a body, a name, perhaps a version, and no life of its own."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from lazulite.errors import PreconditionFailed
+from lazulite.store.tables import resources
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row lives: scope, kind, and the name as last written. version "" means a container or a plain child."""
+
+    scope: str
+    kind: str
+    name: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One stored row. body is what was last put, completed by the handler that accepted it."""
+
+    place: Place
+    body: dict[str, Any]
+    etag: str
+    is_archived: bool
+    created_at: datetime
+    created_by: str
+    modified_at: datetime
+    modified_by: str
+    sequence: int
+
+
+def get(connection: Connection, place: Place) -> Resource | None:
+    """Returns the row, or None."""
+    row = connection.execute(select(resources).where(*_at(place))).one_or_none()
+    return _resource(row) if row else None
+
+
+def put(
+    connection: Connection,
+    place: Place,
+    body: dict[str, Any],
+    *,
+    now: datetime,
+    who: str,
+    is_archived: bool = False,
+    if_match: str | None = None,
+) -> tuple[Resource, bool]:
+    """Writes the whole body; returns the row and whether it is new.
+
+    Raises PreconditionFailed when if_match is given and is not the row's etag.
+    """
+    before = get(connection, place)
+    if if_match and (not before or before.etag != if_match.strip('"')):
+        raise PreconditionFailed(f"{place.kind} {place.name} has changed since etag {if_match}.", target="If-Match")
+    values = {
+        "body": body,
+        "etag": secrets.token_hex(8),
+        "is_archived": is_archived,
+        "modified_at": now,
+        "modified_by": who,
+    }
+    if before:
+        connection.execute(update(resources).where(*_at(place)).values(**values))
+    else:
+        where = {"scope": place.scope, "kind": place.kind, "key": place.name.lower(), "version": place.version}
+        connection.execute(insert(resources).values(**where, name=place.name, created_at=now, created_by=who, **values))
+    after = get(connection, place)
+    assert after is not None
+    return after, before is None
+
+
+def remove(connection: Connection, place: Place) -> bool:
+    """Deletes the row with every version under it and every child below it; returns whether there was one."""
+    key = place.name.lower()
+    found = get(connection, place)
+    within = (resources.c.scope == place.scope) & (resources.c.kind == place.kind) & (resources.c.key == key)
+    if place.version:
+        within &= resources.c.version == place.version
+    connection.execute(delete(resources).where(within))
+    below = resources.c.kind.startswith(f"{place.kind}/", autoescape=True)
+    child = resources.c.key.startswith(f"{key}/", autoescape=True)
+    if not place.version:
+        connection.execute(delete(resources).where(resources.c.scope == place.scope, below, child))
+    return found is not None
+
+
+def remove_scope(connection: Connection, scope: str) -> None:
+    """Deletes everything in a workspace."""
+    connection.execute(delete(resources).where(resources.c.scope == scope))
+
+
+def containers(
+    connection: Connection, scope: str, kind: str, *, archived: bool | None = False, after: int = 0, limit: int = 0
+) -> Sequence[Resource]:
+    """Lists plain children, or assets' containers, oldest first. archived None means both; limit 0 means all."""
+    query = _list(scope, kind, archived).where(resources.c.version == "", resources.c.sequence > after)
+    return _page(connection, query.order_by(resources.c.sequence), limit)
+
+
+def children(connection: Connection, scope: str, kind: str, parent: str) -> Sequence[Resource]:
+    """Lists the children of one parent: kind `onlineEndpoints/deployments`, parent `ep`, oldest first."""
+    query = _list(scope, kind, None).where(resources.c.key.startswith(f"{parent.lower()}/", autoescape=True))
+    return _page(connection, query.order_by(resources.c.sequence), 0)
+
+
+def versions(
+    connection: Connection,
+    scope: str,
+    kind: str,
+    name: str,
+    *,
+    archived: bool | None = False,
+    before: int = 0,
+    limit: int = 0,
+) -> Sequence[Resource]:
+    """Lists an asset's versions, newest first. before: a sequence to go on from."""
+    query = _list(scope, kind, archived).where(resources.c.key == name.lower(), resources.c.version != "")
+    if before:
+        query = query.where(resources.c.sequence < before)
+    return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
+
+
+def next_version(connection: Connection, scope: str, kind: str, name: str) -> str:
+    """Returns the smallest whole number, as text, above every numeric version of the asset."""
+    query = _list(scope, kind, None).where(resources.c.key == name.lower(), resources.c.version != "")
+    taken = connection.execute(query.with_only_columns(resources.c.version)).scalars()
+    return str(max((int(version) for version in taken if version.isdecimal()), default=0) + 1)
+
+
+def everywhere(connection: Connection, kind: str) -> Sequence[Resource]:
+    """Lists the rows of one kind in all scopes, oldest first."""
+    return _page(connection, select(resources).where(resources.c.kind == kind).order_by(resources.c.sequence), 0)
+
+
+def in_scopes_under(connection: Connection, prefix: str, kind: str) -> Sequence[Resource]:
+    """Lists the rows of one kind in a scope and in those below it: `sub` finds what is in `sub/rg`."""
+    below = resources.c.scope.startswith(f"{prefix}/", autoescape=True) | (resources.c.scope == prefix)
+    return _page(connection, select(resources).where(resources.c.kind == kind, below).order_by(resources.c.sequence), 0)
+
+
+def count(connection: Connection, kind: str) -> int:
+    """Counts the rows of one kind everywhere."""
+    return int(connection.execute(select(func.count()).where(resources.c.kind == kind)).scalar_one())
+
+
+def _at(place: Place) -> tuple[Any, ...]:
+    c = resources.c
+    return c.scope == place.scope, c.kind == place.kind, c.key == place.name.lower(), c.version == place.version
+
+
+def _list(scope: str, kind: str, archived: bool | None) -> Select[Any]:
+    query = select(resources).where(resources.c.scope == scope, resources.c.kind == kind)
+    return query if archived is None else query.where(resources.c.is_archived == archived)
+
+
+def _page(connection: Connection, query: Select[Any], limit: int) -> Sequence[Resource]:
+    return [_resource(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+
+def _resource(row: Row[Any]) -> Resource:
+    return Resource(
+        Place(row.scope, row.kind, row.name, row.version),
+        row.body,
+        row.etag,
+        row.is_archived,
+        row.created_at,
+        row.created_by,
+        row.modified_at,
+        row.modified_by,
+        row.sequence,
+    )
