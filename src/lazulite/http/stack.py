@@ -86,7 +86,7 @@ def _answer(router: Router, parts: Parts, identify: Identify, scope: Scope, raw:
         return route.handler(call, parts)
     except LazuliteError as error:
         return _error_reply(error)
-    except Exception:  # noqa: BLE001 - the stack is the last place that can still answer
+    except Exception:
         log.exception("%s %s failed", scope["method"], scope["path"])
         return _error_reply(
             LazuliteError("Lazulite itself failed here.", hint="`lazulite logs platform` shows the traceback.")

@@ -128,6 +128,14 @@ def versions(
     return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
 
 
+def with_value(
+    connection: Connection, scope: str, kind: str, path: tuple[str, ...], value: str
+) -> Sequence[Resource]:
+    """Lists the rows whose body has this text at this path of keys, newest first."""
+    query = _list(scope, kind, None).where(resources.c.body[path].as_string() == value)
+    return _page(connection, query.order_by(resources.c.sequence.desc()), 0)
+
+
 def next_version(connection: Connection, scope: str, kind: str, name: str) -> str:
     """Returns the smallest whole number, as text, above every numeric version of the asset."""
     query = _list(scope, kind, None).where(resources.c.key == name.lower(), resources.c.version != "")

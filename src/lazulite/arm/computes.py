@@ -1,0 +1,158 @@
+"""Computes: clusters, instances, attached machines; sizes and usage of the region."""
+
+from lazulite.arm import operations, scopes, shapes
+from lazulite.arm.families import Child, Context, one_of
+from lazulite.catalog import vm_sizes
+from lazulite.errors import BadRequest
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.ids import PROVIDER
+from lazulite.store import resources
+from lazulite.store.resources import Resource
+
+_TYPES = ("AmlCompute", "ComputeInstance", "Kubernetes", "VirtualMachine", "SynapseSpark", "AKS", "HDInsight")
+
+
+def accept(given: JsonObject, context: Context) -> JsonObject:
+    """Checks the type, the size and the scale. A compute is there as soon as it is accepted: it is this machine."""
+    kind = one_of(given, "computeType", _TYPES)
+    settings = given.get("properties") or {}
+    if not isinstance(settings, dict):
+        raise BadRequest("properties.properties must be an object.", target="properties.properties")
+    completed = {**settings}
+    if kind in ("AmlCompute", "ComputeInstance"):
+        completed["vmSize"] = _size(settings)
+    if kind == "AmlCompute":
+        completed |= _cluster(settings)
+    if kind == "ComputeInstance":
+        completed = {"state": "Running", "applicationSharingPolicy": "Personal", **completed}
+    return {
+        "disableLocalAuth": True,
+        **given,
+        "computeType": kind,
+        "computeLocation": context.call.body.get("location") or context.parts.settings.region,
+        "properties": completed,
+    }
+
+
+def _size(settings: JsonObject) -> str:
+    wanted = shapes.text(settings, "vmSize", required=True)
+    known = vm_sizes.find(wanted)
+    if not known:
+        raise BadRequest(
+            f'"{wanted}" is not a VM size that Azure Machine Learning offers.',
+            target="properties.properties.vmSize",
+            hint="`lazulite compute list-sizes` lists them.",
+        )
+    return known.name
+
+
+def _cluster(settings: JsonObject) -> JsonObject:
+    scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT2M"}
+    scale |= {name: value for name, value in (settings.get("scaleSettings") or {}).items() if value is not None}
+    low, high = scale["minNodeCount"], scale["maxNodeCount"]
+    if not isinstance(low, int) or not isinstance(high, int) or not 0 <= low <= high:
+        raise BadRequest(
+            f"minNodeCount {low!r} and maxNodeCount {high!r} must be whole numbers, 0 <= min <= max.",
+            target="properties.properties.scaleSettings",
+        )
+    return {
+        "scaleSettings": scale,
+        "vmPriority": settings.get("vmPriority") or "Dedicated",
+        "allocationState": "Steady",
+        "currentNodeCount": low,
+        "targetNodeCount": low,
+        "nodeStateCounts": {"idleNodeCount": low, "runningNodeCount": 0},
+    }
+
+
+def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
+    """Prints the properties with the provisioning state."""
+    return {**row.body["properties"], "provisioningState": "Succeeded", "provisioningErrors": None}
+
+
+def list_nodes(call: Call, parts: Parts) -> Reply:
+    """Lists the nodes that are up now: those of the minimum, on this machine."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        row = COMPUTE.find(connection, workspace, call.ids["name"])
+    count = row.body["properties"]["properties"].get("currentNodeCount", 0)
+    nodes = [
+        {"nodeId": f"{row.place.name}-{number}", "nodeState": "idle", "privateIpAddress": "127.0.0.1"}
+        for number in range(count)
+    ]
+    return Reply({"nodes": nodes, "nextLink": None})
+
+
+def start(call: Call, parts: Parts) -> Reply:
+    """Starts a compute instance."""
+    return _set_state(call, parts, "Running")
+
+
+def stop(call: Call, parts: Parts) -> Reply:
+    """Stops a compute instance."""
+    return _set_state(call, parts, "Stopped")
+
+
+def _set_state(call: Call, parts: Parts, state: str) -> Reply:
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        row = COMPUTE.find(connection, workspace, call.ids["name"])
+        properties = row.body["properties"]
+        if properties["computeType"] != "ComputeInstance":
+            raise BadRequest(f'Only compute instances start and stop; "{row.place.name}" is {properties["computeType"]}.')
+        inner = {**properties["properties"], "state": state}
+        body = {**row.body, "properties": {**properties, "properties": inner}}
+        resources.put(connection, row.place, body, now=call.now, who=call.who.name)
+        operation = operations.begin(connection, f"{workspace}/computes/{row.place.name}", call.now)
+        operations.end(connection, operation, None, call.now)
+    # 202 and nothing else: the SDK refuses 200 here. Source: wire observations, azure-ai-ml 1.35.2.
+    return operations.accepted(call, call.ids["subscription"], operation, None, 202)
+
+
+def list_sizes(call: Call, parts: Parts) -> Reply:
+    """Lists the VM sizes: `value[]: {name, family, vCPUs, gpus, memoryGB, ...}`, not paged."""
+    return Reply({"value": [size.show() for size in vm_sizes.all_sizes()]})
+
+
+def list_usage(call: Call, parts: Parts) -> Reply:
+    """Lists cores in use and allowed, by family."""
+    with parts.db.read() as connection:
+        rows = resources.everywhere(connection, "computes")
+    used: dict[str, int] = {}
+    for row in rows:
+        inner = row.body["properties"].get("properties") or {}
+        size = vm_sizes.find(str(inner.get("vmSize")))
+        if size:
+            used[size.family] = used.get(size.family, 0) + size.vcpus * inner.get("currentNodeCount", 1)
+    where = f"/subscriptions/{call.ids['subscription']}/providers/{PROVIDER}/locations/{call.ids['location']}"
+    values = [
+        {
+            "id": f"{where}/usages/{family}",
+            "type": f"{PROVIDER}/usages",
+            "unit": "Count",
+            "name": {"value": family, "localizedValue": family},
+            "currentValue": used.get(family, 0),
+            "limit": vm_sizes.FAMILY_QUOTA_CORES,
+        }
+        for family in sorted({size.family for size in vm_sizes.all_sizes()})
+    ]
+    return shapes.page(values)
+
+
+COMPUTE = Child("computes", accept, show)
+
+_ONE = f"{scopes.WORKSPACE}/computes/{{name}}"
+_REGION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"
+
+ROUTES = (
+    *COMPUTE.routes(),
+    Route("PATCH", _ONE, COMPUTE.put),
+    Route("POST", f"{_ONE}/listNodes", list_nodes),
+    Route("POST", f"{_ONE}/start", start),
+    Route("POST", f"{_ONE}/stop", stop),
+    Route("POST", f"{_ONE}/restart", start),
+    Route("GET", f"{_REGION}/vmSizes", list_sizes),
+    Route("GET", f"{_REGION}/usages", list_usage),
+)

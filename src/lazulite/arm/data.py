@@ -1,0 +1,25 @@
+"""Data assets: versioned, pointing at a file, a folder or an MLTable."""
+
+from lazulite.arm import shapes
+from lazulite.arm.families import Asset, Context, one_of
+from lazulite.http.call import JsonObject
+
+_TYPES = ("uri_file", "uri_folder", "mltable")
+
+
+def accept(given: JsonObject, context: Context) -> JsonObject:
+    """Checks the uri and the type."""
+    shapes.text(given, "dataUri", required=True)
+    shapes.texts(given, "tags")
+    return {
+        "isAnonymous": False,
+        **given,
+        "dataType": one_of(given, "dataType", _TYPES),
+        "tags": given.get("tags") or {},
+        "properties": given.get("properties") or {},
+    }
+
+
+DATA = Asset("data", accept, fixed=("dataUri", "dataType"))
+
+ROUTES = DATA.routes()

@@ -1,0 +1,311 @@
+"""The two shapes that hold most of ARM: versioned assets, and named children of a workspace. Each makes routes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lazulite.arm import addresses, scopes, shapes
+from lazulite.errors import BadRequest, Conflict, NotFound
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.ids import WorkspaceId, check_name
+from lazulite.store import resources
+from lazulite.store.resources import Place, Resource
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Context:
+    """What `accept` may look at besides the properties: where they go, who asks, and the open transaction."""
+
+    workspace: WorkspaceId
+    name: str
+    version: str
+    call: Call
+    parts: Parts
+    connection: Connection
+
+
+Accept = Callable[[JsonObject, Context], JsonObject]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A versioned asset type.
+
+    kind: Azure's plural. accept: checks the properties of a version and returns them completed. fixed: the
+    properties that no later PUT of the same version may change.
+    """
+
+    kind: str
+    accept: Accept
+    fixed: tuple[str, ...]
+
+    def routes(self) -> tuple[Route, ...]:
+        """Returns list, get and put of containers and of versions, and delete of both."""
+        container = f"{scopes.WORKSPACE}/{self.kind}/{{name}}"
+        return (
+            Route("GET", f"{scopes.WORKSPACE}/{self.kind}", self.list_containers),
+            Route("GET", container, self.get_container),
+            Route("PUT", container, self.put_container),
+            Route("DELETE", container, self.delete),
+            Route("GET", f"{container}/versions", self.list_versions),
+            Route("GET", f"{container}/versions/{{version}}", self.get_version),
+            Route("PUT", f"{container}/versions/{{version}}", self.put_version),
+            Route("DELETE", f"{container}/versions/{{version}}", self.delete),
+            Route("GET", f"{container}/labels/{{label}}", self.get_label),
+        )
+
+    def list_containers(self, call: Call, parts: Parts) -> Reply:
+        """Lists the assets' containers, oldest first."""
+        workspace = scopes.workspace(call, parts)
+        after = shapes.whole_number(call, "$skip")
+        with parts.db.read() as connection:
+            rows = resources.containers(
+                connection, workspace.scope, self.kind, archived=shapes.wants_archived(call), after=after, limit=PAGE
+            )
+            values = [self._show_container(connection, workspace, row) for row in rows]
+        return shapes.page(values, _more(call, rows))
+
+    def get_container(self, call: Call, parts: Parts) -> Reply:
+        """Answers `properties: {latestVersion, nextVersion, isArchived, description, tags}`."""
+        workspace = scopes.workspace(call, parts)
+        with parts.db.read() as connection:
+            row = resources.get(connection, Place(workspace.scope, self.kind, call.ids["name"]))
+            if not row:
+                raise self._unknown(connection, workspace, call.ids["name"])
+            return Reply(self._show_container(connection, workspace, row))
+
+    def put_container(self, call: Call, parts: Parts) -> Reply:
+        """Changes description, tags, properties and isArchived; what the body leaves out stays.
+
+        The SDK archives by sending back what it got, less the fields that its model calls read-only.
+        """
+        workspace, given = scopes.workspace(call, parts), shapes.properties_of(call.body)
+        place = Place(workspace.scope, self.kind, check_name(call.ids["name"], self.kind))
+        with parts.db.write() as connection:
+            before = resources.get(connection, place)
+            kept = dict(before.body["properties"]) if before else {}
+            kept.update({field: given[field] for field in ("description", "tags", "properties") if field in given})
+            archived = bool(given.get("isArchived", before.is_archived if before else False))
+            row, is_new = resources.put(
+                connection, place, {"properties": kept}, now=call.now, who=call.who.name, is_archived=archived
+            )
+            return Reply(self._show_container(connection, workspace, row), 201 if is_new else 200)
+
+    def list_versions(self, call: Call, parts: Parts) -> Reply:
+        """Lists versions, newest first unless `$orderBy` says otherwise; honours `$top`, which `@latest` relies on."""
+        workspace = scopes.workspace(call, parts)
+        top, before = shapes.whole_number(call, "$top"), shapes.whole_number(call, "$skip")
+        with parts.db.read() as connection:
+            rows = resources.versions(
+                connection,
+                workspace.scope,
+                self.kind,
+                call.ids["name"],
+                archived=shapes.wants_archived(call),
+                before=before,
+                limit=min(top or PAGE, PAGE),
+            )
+            if not rows and not resources.get(connection, Place(workspace.scope, self.kind, call.ids["name"])):
+                raise self._unknown(connection, workspace, call.ids["name"])
+        if call.query.get("$orderby", "").lower().endswith("asc"):
+            rows = rows[::-1]
+        return shapes.page([self.show(workspace, row) for row in rows], None if top else _more(call, rows))
+
+    def get_version(self, call: Call, parts: Parts) -> Reply:
+        """Answers one version."""
+        workspace = scopes.workspace(call, parts)
+        with parts.db.read() as connection:
+            return Reply(self.show(workspace, self.find(connection, workspace, call.ids["name"], call.ids["version"])))
+
+    def get_label(self, call: Call, parts: Parts) -> Reply:
+        """Answers the newest active version for `latest` and `default`."""
+        workspace, name = scopes.workspace(call, parts), call.ids["name"]
+        if call.ids["label"].lower() not in ("latest", "default"):
+            raise NotFound(f'"{name}" has no label "{call.ids["label"]}".', hint="There is only latest.")
+        with parts.db.read() as connection:
+            rows = resources.versions(connection, workspace.scope, self.kind, name, limit=1)
+            if not rows:
+                raise self._unknown(connection, workspace, name)
+        return Reply(self.show(workspace, rows[0]))
+
+    def put_version(self, call: Call, parts: Parts) -> Reply:
+        """Makes a version, or changes the description, tags and archiving of one whose content is the same."""
+        workspace, name, version = scopes.workspace(call, parts), call.ids["name"], call.ids["version"]
+        place = Place(workspace.scope, self.kind, check_name(name, self.kind), check_name(version, "version"))
+        with parts.db.write() as connection:
+            given = shapes.properties_of(call.body)
+            accepted = self.accept(given, Context(workspace, name, version, call, parts, connection))
+            before = resources.get(connection, place)
+            if before:
+                self._refuse_change(before, accepted)
+                accepted = {**before.body["properties"], **accepted}
+            self._ensure_container(connection, place, accepted, call)
+            row, is_new = resources.put(
+                connection,
+                place,
+                {"properties": accepted},
+                now=call.now,
+                who=call.who.name,
+                is_archived=bool(accepted.get("isArchived")),
+            )
+        return Reply(self.show(workspace, row), 201 if is_new else 200)
+
+    def delete(self, call: Call, parts: Parts) -> Reply:
+        """Deletes a version, or a container with all its versions. Bytes stay: other assets may share them."""
+        workspace = scopes.workspace(call, parts)
+        place = Place(workspace.scope, self.kind, call.ids["name"], call.ids.get("version", ""))
+        with parts.db.write() as connection:
+            return Reply(status=200 if resources.remove(connection, place) else 204)
+
+    def find(self, connection: Connection, workspace: WorkspaceId, name: str, version: str) -> Resource:
+        """Returns a version's row. Raises NotFound naming the versions that exist."""
+        row = resources.get(connection, Place(workspace.scope, self.kind, name, version))
+        if not row or not version:
+            raise self._unknown(connection, workspace, name, version)
+        return row
+
+    def show(self, workspace: WorkspaceId, row: Resource) -> JsonObject:
+        """Prints a version's row as ARM does."""
+        arm_id = f"{workspace}/{self.kind}/{row.place.name}/versions/{row.place.version}"
+        properties = {**row.body["properties"], "isArchived": row.is_archived}
+        return shapes.envelope(row, arm_id, f"{self.kind}/versions", properties)
+
+    def _show_container(self, connection: Connection, workspace: WorkspaceId, row: Resource) -> JsonObject:
+        scope, name = workspace.scope, row.place.name
+        newest = resources.versions(connection, scope, self.kind, name, limit=1)
+        properties = {
+            **row.body["properties"],
+            "isArchived": row.is_archived,
+            "latestVersion": newest[0].place.version if newest else None,
+            "nextVersion": resources.next_version(connection, scope, self.kind, name),
+        }
+        return shapes.envelope(row, f"{workspace}/{self.kind}/{name}", self.kind, properties)
+
+    def _refuse_change(self, before: Resource, accepted: JsonObject) -> None:
+        for field in self.fixed:
+            old, new = before.body["properties"].get(field), accepted.get(field)
+            if old != new:
+                raise Conflict(
+                    f"{self.kind} {before.place.name}:{before.place.version} exists with another {field}: "
+                    f"it has {_short(old)}, the request has {_short(new)}.",
+                    target=f"properties.{field}",
+                    hint="Versions do not change: use a new one, or leave the version out to get the next.",
+                )
+
+    def _ensure_container(self, connection: Connection, place: Place, accepted: JsonObject, call: Call) -> None:
+        container = Place(place.scope, place.kind, place.name)
+        if resources.get(connection, container):
+            return
+        about = {field: accepted[field] for field in ("description", "tags") if field in accepted}
+        archived = bool(accepted.get("isAnonymous"))  # what has no name of its own is in no list
+        resources.put(
+            connection, container, {"properties": about}, now=call.now, who=call.who.name, is_archived=archived
+        )
+
+    def _unknown(self, connection: Connection, workspace: WorkspaceId, name: str, version: str = "") -> NotFound:
+        rows = resources.versions(connection, workspace.scope, self.kind, name, archived=None, limit=10)
+        where = f'in workspace "{workspace.workspace}"'
+        if rows:
+            known = ", ".join(row.place.version for row in rows)
+            return NotFound(f'{self.kind} "{name}" has no version "{version}" {where}. It has {known}.', target="version")
+        return NotFound(f'{self.kind} "{name}" was not found {where}.', target="name")
+
+
+@dataclass(frozen=True)
+class Child:
+    """A named child of a workspace without versions.
+
+    kind: Azure's plural. accept: checks the properties and returns them completed. show: the row's properties as
+    they are printed, given the call for addresses.
+    """
+
+    kind: str
+    accept: Accept
+    show_properties: Callable[[Resource, Call, Parts], JsonObject]
+
+    def routes(self) -> tuple[Route, ...]:
+        """Returns list, get, put and delete; a type with an unusual verb writes that one out itself."""
+        one = f"{scopes.WORKSPACE}/{self.kind}/{{name}}"
+        return (
+            Route("GET", f"{scopes.WORKSPACE}/{self.kind}", self.list),
+            Route("GET", one, self.get),
+            Route("PUT", one, self.put),
+            Route("DELETE", one, self.delete),
+        )
+
+    def list(self, call: Call, parts: Parts) -> Reply:
+        """Lists the children, oldest first."""
+        workspace, after = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
+        with parts.db.read() as connection:
+            rows = resources.containers(connection, workspace.scope, self.kind, after=after, limit=PAGE)
+        return shapes.page([self.show(workspace, row, call, parts) for row in rows], _more(call, rows))
+
+    def get(self, call: Call, parts: Parts) -> Reply:
+        """Answers one child."""
+        workspace = scopes.workspace(call, parts)
+        with parts.db.read() as connection:
+            row = self.find(connection, workspace, call.ids["name"])
+        return Reply(self.show(workspace, row, call, parts))
+
+    def put(self, call: Call, parts: Parts) -> Reply:
+        """Makes or replaces a child; done when it answers."""
+        workspace, name = scopes.workspace(call, parts), check_name(call.ids["name"], self.kind)
+        with parts.db.write() as connection:
+            given = shapes.properties_of(call.body)
+            accepted = self.accept(given, Context(workspace, name, "", call, parts, connection))
+            row, is_new = resources.put(
+                connection,
+                Place(workspace.scope, self.kind, name),
+                {**call.body, "properties": accepted},
+                now=call.now,
+                who=call.who.name,
+                if_match=call.headers.get("if-match"),
+            )
+        return Reply(self.show(workspace, row, call, parts), 201 if is_new else 200)
+
+    def delete(self, call: Call, parts: Parts) -> Reply:
+        """Deletes a child and what is below it; 204 when there was none."""
+        workspace = scopes.workspace(call, parts)
+        with parts.db.write() as connection:
+            found = resources.remove(connection, Place(workspace.scope, self.kind, call.ids["name"]))
+        return Reply(status=200 if found else 204)
+
+    def find(self, connection: Connection, workspace: WorkspaceId, name: str) -> Resource:
+        """Returns the child's row. Raises NotFound naming some that exist."""
+        row = resources.get(connection, Place(workspace.scope, self.kind, name))
+        if row:
+            return row
+        others = [item.place.name for item in resources.containers(connection, workspace.scope, self.kind, limit=10)]
+        known = f"There are {', '.join(others)}." if others else "There are none yet."
+        raise NotFound(f'{self.kind} "{name}" was not found in workspace "{workspace.workspace}". {known}', target="name")
+
+    def show(self, workspace: WorkspaceId, row: Resource, call: Call, parts: Parts) -> JsonObject:
+        """Prints a row as ARM does."""
+        arm_id = f"{workspace}/{self.kind}/{row.place.name}"
+        return shapes.envelope(row, arm_id, self.kind, self.show_properties(row, call, parts))
+
+
+def one_of(properties: JsonObject, field: str, known: Iterable[str]) -> str:
+    """Returns a text field's value in the known spelling, ignoring case. Raises BadRequest naming the choices."""
+    value = shapes.text(properties, field, required=True)
+    for choice in known:
+        if choice.lower() == value.lower():
+            return choice
+    raise BadRequest(
+        f'properties.{field} is "{value}", but must be one of {", ".join(known)}.', target=f"properties.{field}"
+    )
+
+
+def _more(call: Call, rows: Any) -> str | None:
+    return addresses.next_link(call, **{"$skip": rows[-1].sequence}) if len(rows) == PAGE else None
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 120 else shown[:117] + "..."

@@ -1,0 +1,34 @@
+"""Models: versioned, pointing at a file or a folder in a datastore."""
+
+from lazulite.arm import shapes
+from lazulite.arm.families import Asset, Context
+from lazulite.errors import BadRequest
+from lazulite.http.call import JsonObject
+
+_TYPES = {"custom_model": "custom_model", "mlflow_model": "mlflow_model", "triton_model": "triton_model"}
+
+
+def accept(given: JsonObject, context: Context) -> JsonObject:
+    """Checks the uri and the type. `flavors` is always an object: the SDK calls `.items()` on it."""
+    shapes.text(given, "modelUri", required=True)
+    shapes.texts(given, "tags")
+    kind = shapes.text(given, "modelType") or "custom_model"
+    # Older clients write CustomModel, MLFlowModel, TritonModel.
+    known = {name.replace("_", ""): name for name in _TYPES}
+    if kind.replace("_", "").lower() not in known:
+        raise BadRequest(
+            f'properties.modelType is "{kind}", but must be one of {", ".join(_TYPES)}.', target="properties.modelType"
+        )
+    return {
+        "isAnonymous": False,
+        **given,
+        "modelType": known[kind.replace("_", "").lower()],
+        "flavors": given.get("flavors") or {},
+        "tags": given.get("tags") or {},
+        "properties": given.get("properties") or {},
+    }
+
+
+MODEL = Asset("models", accept, fixed=("modelUri", "modelType"))
+
+ROUTES = MODEL.routes()

@@ -1,0 +1,199 @@
+"""Online deployments: what an endpoint's requests are answered by. Made by serving/supervisor.py after the reply."""
+
+from sqlalchemy import Connection
+
+from lazulite.arm import operations, scopes, shapes
+from lazulite.catalog import vm_sizes
+from lazulite.errors import BadRequest, NotFound
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.ids import PROVIDER, WorkspaceId
+from lazulite.serving import logs, stage, wanted
+from lazulite.store import resources
+from lazulite.store.resources import Place, Resource
+
+_LOG_TAIL_LINES = 5000  # Source: learn.microsoft.com/rest/api/azureml, OnlineDeployments - Get Logs: the most it gives
+
+
+def list_deployments(call: Call, parts: Parts) -> Reply:
+    """Lists an endpoint's deployments."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        _endpoint(connection, workspace, call.ids["endpoint"])
+        rows = resources.children(connection, workspace.scope, wanted.DEPLOYMENTS, call.ids["endpoint"])
+        return shapes.page([_show(connection, workspace, row) for row in rows])
+
+
+def get(call: Call, parts: Parts) -> Reply:
+    """Answers one deployment, with provisioningState as it is now."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        return Reply(_show(connection, workspace, _find(connection, workspace, call)))
+
+
+def put(call: Call, parts: Parts) -> Reply:
+    """Asks for a deployment; 201 or 200, and an operation to poll while environment and processes are made.
+
+    Everything that can be checked now is: endpoint, names, references, durations, the VM size.
+    """
+    workspace, endpoint = scopes.workspace(call, parts), call.ids["endpoint"]
+    name = wanted.check_endpoint_name(call.ids["name"], "deployment")
+    with parts.db.write() as connection:
+        parent = _endpoint(connection, workspace, endpoint)
+        body = _complete(call.body)
+        _check(connection, workspace, body)
+        reply = _ask(connection, workspace, f"{parent.place.name}/{name}", body, call)
+    parts.supervisor.wake()
+    return reply
+
+
+def patch(call: Call, parts: Parts) -> Reply:
+    """Changes tags, the number of instances, or the properties that the body names."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        row = _find(connection, workspace, call)
+        given = call.body
+        properties = {**row.body["properties"], **(given.get("properties") or {})}
+        sku = {**row.body["sku"], **(given.get("sku") or {})}
+        body = _complete({**row.body, **given, "sku": sku, "properties": properties})
+        _check(connection, workspace, body)
+        reply = _ask(connection, workspace, row.place.name, body, call)
+    parts.supervisor.wake()
+    return reply
+
+
+def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonObject, call: Call) -> Reply:
+    """Writes the body and asks for it. The same body again asks for nothing that is not there already."""
+    endpoint, _, name = path.partition("/")
+    place = Place(workspace.scope, wanted.DEPLOYMENTS, path)
+    row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
+    operation = operations.begin(connection, _arm_id(workspace, path), call.now)
+    wanted.ask(connection, workspace.scope, endpoint, name, operation)
+    shown = _show(connection, workspace, row)
+    return operations.accepted(call, workspace.subscription, operation, shown, 201 if is_new else 200)
+
+
+def _complete(given: JsonObject) -> JsonObject:
+    """Fills in what the SDK cannot read a deployment without: sku, endpointComputeType, scaleSettings.scaleType."""
+    properties = shapes.properties_of(given)
+    scale = properties.get("scaleSettings") or {}
+    sku = given.get("sku") or {}
+    return {
+        **given,
+        "sku": {"name": "Default", **sku, "capacity": 1 if sku.get("capacity") is None else sku["capacity"]},
+        "properties": {
+            **properties,
+            "endpointComputeType": properties.get("endpointComputeType") or "Managed",
+            "scaleSettings": {**scale, "scaleType": scale.get("scaleType") or "Default"},
+            "properties": properties.get("properties") or {},
+            "environmentVariables": shapes.texts(properties, "environmentVariables"),
+        },
+    }
+
+
+def _check(connection: Connection, workspace: WorkspaceId, body: JsonObject) -> None:
+    spec = wanted.spec_of(body)
+    stage.check(connection, workspace, spec)
+    if body["properties"]["endpointComputeType"] == "Managed":
+        problem = vm_sizes.check_online_size(spec.instance_type) if spec.instance_type else "instanceType is missing."
+        if problem:
+            raise BadRequest(problem, target="properties.instanceType", hint="`lazulite compute list-sizes` lists more.")
+
+
+def delete(call: Call, parts: Parts) -> Reply:
+    """Deletes a deployment without live traffic; its processes stop soon after."""
+    workspace, endpoint, name = scopes.workspace(call, parts), call.ids["endpoint"], call.ids["name"]
+    with parts.db.write() as connection:
+        parent = resources.get(connection, Place(workspace.scope, wanted.ENDPOINTS, endpoint))
+        percent = parent.body["properties"]["traffic"].get(name.lower(), 0) if parent else 0
+        if percent:
+            raise BadRequest(
+                f'Deployment "{name}" takes {percent} % of the traffic of endpoint "{endpoint}".',
+                hint="Move its traffic to another deployment first, or delete the endpoint.",
+            )
+        found = resources.remove(connection, Place(workspace.scope, wanted.DEPLOYMENTS, f"{endpoint}/{name}"))
+        wanted.forget(connection, workspace.scope, endpoint, name)
+    parts.supervisor.publish()
+    parts.supervisor.wake()
+    return Reply(status=200 if found else 204)
+
+
+def get_logs(call: Call, parts: Parts) -> Reply:
+    """Answers `{content}`: the last lines of the server's console, or of what was prepared before it started."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        row = _find(connection, workspace, call)
+    given = call.body
+    kind, tail = given.get("containerType") or "InferenceServer", given.get("tail") or _LOG_TAIL_LINES
+    if kind not in ("InferenceServer", "StorageInitializer"):
+        raise BadRequest(
+            f'containerType is "{kind}", but must be InferenceServer or StorageInitializer.', target="containerType"
+        )
+    if not isinstance(tail, int) or tail < 1:
+        raise BadRequest(f"tail is {tail!r}, but must be a whole number above 0.", target="tail")
+    folder = stage.folder_of(parts.settings.home, row.place.name)
+    content = logs.tail(logs.console(folder) if kind == "InferenceServer" else logs.storage(folder), tail)
+    return Reply({"content": content})
+
+
+def list_skus(call: Call, parts: Parts) -> Reply:
+    """Lists how far a deployment can be scaled."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        _find(connection, workspace, call)
+    capacity = {"minimum": 1, "maximum": 1000, "default": 1, "scaleType": "Manual"}
+    return shapes.page(
+        [{"resourceType": f"{PROVIDER}/endpoints/deployments", "sku": {"name": "Default"}, "capacity": capacity}]
+    )
+
+
+def _endpoint(connection: Connection, workspace: WorkspaceId, endpoint: str) -> Resource:
+    row = resources.get(connection, Place(workspace.scope, wanted.ENDPOINTS, endpoint))
+    if not row:
+        raise NotFound(
+            f'Endpoint "{endpoint}" was not found in workspace "{workspace.workspace}".',
+            code="ParentResourceNotFound",
+            hint="Create the endpoint first; it is there as soon as its request is answered.",
+        )
+    return row
+
+
+def _find(connection: Connection, workspace: WorkspaceId, call: Call) -> Resource:
+    endpoint, name = call.ids["endpoint"], call.ids["name"]
+    parent = _endpoint(connection, workspace, endpoint)
+    row = resources.get(connection, Place(workspace.scope, wanted.DEPLOYMENTS, f"{endpoint}/{name}"))
+    if row:
+        return row
+    rows = resources.children(connection, workspace.scope, wanted.DEPLOYMENTS, endpoint)
+    known = ", ".join(item.place.name.partition("/")[2] for item in rows)
+    has = f"It has {known}." if known else "It has none yet."
+    raise NotFound(f'Endpoint "{parent.place.name}" has no deployment "{name}". {has}', target="name")
+
+
+def _show(connection: Connection, workspace: WorkspaceId, row: Resource) -> JsonObject:
+    endpoint, _, name = row.place.name.partition("/")
+    state, error = wanted.state(connection, workspace.scope, endpoint, name)
+    properties = {**row.body["properties"], "provisioningState": state}
+    if error:
+        properties["provisioningError"] = error
+    return shapes.envelope(row, _arm_id(workspace, row.place.name), wanted.DEPLOYMENTS, properties)
+
+
+def _arm_id(workspace: WorkspaceId, path: str) -> str:
+    endpoint, _, name = path.partition("/")
+    return f"{workspace}/{wanted.ENDPOINTS}/{endpoint}/deployments/{name}"
+
+
+_ALL = f"{scopes.WORKSPACE}/{wanted.ENDPOINTS}/{{endpoint}}/deployments"
+_ONE = f"{_ALL}/{{name}}"
+
+ROUTES = (
+    Route("GET", _ALL, list_deployments),
+    Route("GET", _ONE, get),
+    Route("PUT", _ONE, put),
+    Route("PATCH", _ONE, patch),
+    Route("DELETE", _ONE, delete),
+    Route("POST", f"{_ONE}/getLogs", get_logs),
+    Route("GET", f"{_ONE}/skus", list_skus),
+)

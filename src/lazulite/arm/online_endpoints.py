@@ -1,0 +1,243 @@
+"""Online endpoints: auth mode, traffic, keys and tokens. What answers them is in serving/."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete
+
+from lazulite.arm import operations, scopes, shapes
+from lazulite.arm.families import Child, Context, one_of
+from lazulite.errors import BadRequest, Conflict
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.identity import keys, tokens
+from lazulite.ids import WorkspaceId
+from lazulite.serving import wanted
+from lazulite.store import resources
+from lazulite.store.resources import Place, Resource
+from lazulite.store.tables import deployments
+
+KIND = wanted.ENDPOINTS
+AUDIENCE = "https://ml.azure.com"
+
+_AUTH_MODES = ("Key", "AMLToken", "AADToken")
+_MIRROR_LIMIT_PERCENT = 50  # Source: learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints
+_TOKEN_LIFETIME_S = 12 * 3600
+_REFRESH_AFTER_S = 10 * 3600
+
+
+def accept(given: JsonObject, context: Context) -> JsonObject:
+    """Checks the name, the auth mode, and that traffic names deployments and adds up."""
+    wanted.check_endpoint_name(context.name, "endpoint")
+    _refuse_taken(context)
+    names = {name.lower() for name in _deployment_names(context.connection, context.workspace, context.name)}
+    traffic = _weights(given, "traffic", names)
+    if traffic and sum(traffic.values()) not in (0, 100):
+        raise BadRequest(
+            f"The traffic {traffic} adds up to {sum(traffic.values())}, but must to 0 or 100.",
+            target="properties.traffic",
+        )
+    mirror = _mirror(given, traffic, names)
+    _store_keys(given, context)
+    kept = {name: value for name, value in given.items() if name != "keys"}
+    return {
+        "publicNetworkAccess": "Enabled",
+        **kept,
+        "authMode": one_of({"authMode": "Key", **_filled(given)}, "authMode", _AUTH_MODES),
+        "traffic": traffic,
+        "mirrorTraffic": mirror,
+        "properties": given.get("properties") or {},
+    }
+
+
+def _filled(given: JsonObject) -> JsonObject:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _refuse_taken(context: Context) -> None:
+    """Endpoint names are part of a host name, and so are unique in a region, across workspaces."""
+    for row in resources.everywhere(context.connection, KIND):
+        if row.place.name.lower() == context.name.lower() and row.place.scope != context.workspace.scope:
+            raise Conflict(
+                f'An endpoint "{context.name}" exists in another workspace of this region: {row.place.scope}.',
+                target="name",
+                hint="Endpoint names are unique in a region: choose another, or delete that one.",
+            )
+
+
+def _deployment_names(connection: Connection, workspace: WorkspaceId, endpoint: str) -> list[str]:
+    rows = resources.children(connection, workspace.scope, wanted.DEPLOYMENTS, endpoint)
+    return [row.place.name.partition("/")[2] for row in rows]
+
+
+def _weights(given: JsonObject, field: str, names: set[str]) -> dict[str, int]:
+    weights = given.get(field) or {}
+    if not isinstance(weights, dict):
+        raise BadRequest(f"properties.{field} must map deployments to percent.", target=f"properties.{field}")
+    for name, percent in weights.items():
+        if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
+            raise BadRequest(
+                f"properties.{field}.{name} is {percent!r}, but must be a whole number from 0 to 100.",
+                target=f"properties.{field}.{name}",
+            )
+        if percent and name.lower() not in names:
+            known = f"There are {', '.join(sorted(names))}." if names else "There are none yet."
+            raise BadRequest(
+                f'properties.{field} names the deployment "{name}", which this endpoint does not have. {known}',
+                target=f"properties.{field}.{name}",
+            )
+    return {name.lower(): percent for name, percent in weights.items()}
+
+
+def _mirror(given: JsonObject, traffic: dict[str, int], names: set[str]) -> dict[str, int]:
+    mirror = {name: percent for name, percent in _weights(given, "mirrorTraffic", names).items() if percent}
+    if len(mirror) > 1 or sum(mirror.values()) > _MIRROR_LIMIT_PERCENT:
+        raise BadRequest(
+            f"The mirror traffic {mirror} must name one deployment and be at most {_MIRROR_LIMIT_PERCENT} percent.",
+            target="properties.mirrorTraffic",
+        )
+    live = [name for name in mirror if traffic.get(name)]
+    if live:
+        raise BadRequest(
+            f'Deployment "{live[0]}" has live traffic, so none can be mirrored to it.', target="properties.mirrorTraffic"
+        )
+    return mirror
+
+
+def _store_keys(given: JsonObject, context: Context) -> None:
+    owner = wanted.secret_owner(context.workspace, context.name)
+    sent = given.get("keys") or {}
+    for name in ("primaryKey", "secondaryKey"):
+        if sent.get(name) or not wanted.secret(context.connection, owner, name):
+            wanted.put_secret(context.connection, owner, name, sent.get(name) or keys.new_key())
+
+
+def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
+    """Prints the properties with the addresses where the endpoint answers."""
+    base = f"{parts.settings.scoring_url}/{row.place.name}"
+    return {
+        **row.body["properties"],
+        "scoringUri": f"{base}/score",
+        "swaggerUri": f"{base}/swagger.json",
+        "provisioningState": "Succeeded",
+    }
+
+
+def put(call: Call, parts: Parts) -> Reply:
+    """Makes or changes an endpoint. When it answers, keys and traffic are in force."""
+    reply = ENDPOINT.put(call, parts)
+    parts.supervisor.publish()
+    body: Any = reply.body
+    identity = body.get("identity") or {"type": "SystemAssigned"}
+    return Reply({**body, "identity": {**identity, **_principal(call)}}, reply.status, operations.POLL_SOON)
+
+
+def _principal(call: Call) -> JsonObject:
+    return {"principalId": call.who.oid, "tenantId": call.who.tid}
+
+
+def patch(call: Call, parts: Parts) -> Reply:
+    """Changes tags, identity or the properties that the body names."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        row = ENDPOINT.find(connection, workspace, call.ids["name"])
+        given = {**row.body["properties"], **(call.body.get("properties") or {})}
+        accepted = accept(given, Context(workspace, row.place.name, "", call, parts, connection))
+        beside = {name: call.body[name] for name in ("tags", "identity") if name in call.body}
+        body = {**row.body, **beside, "properties": accepted}
+        row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
+    parts.supervisor.publish()
+    return Reply(ENDPOINT.show(workspace, row, call, parts), 200, operations.POLL_SOON)
+
+
+def delete_endpoint(call: Call, parts: Parts) -> Reply:
+    """Deletes an endpoint with its deployments; their processes stop soon after."""
+    workspace, name = scopes.workspace(call, parts), call.ids["name"]
+    with parts.db.write() as connection:
+        found = resources.remove(connection, Place(workspace.scope, KIND, name))
+        here = (deployments.c.scope == workspace.scope) & (deployments.c.endpoint == name.lower())
+        connection.execute(delete(deployments).where(here))
+        wanted.forget_secrets(connection, wanted.secret_owner(workspace, name))
+    parts.supervisor.publish()
+    parts.supervisor.wake()
+    return Reply(status=200 if found else 204)
+
+
+def list_keys(call: Call, parts: Parts) -> Reply:
+    """Answers `{primaryKey, secondaryKey}`. Raises BadRequest when the endpoint takes tokens."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        row = ENDPOINT.find(connection, workspace, call.ids["name"])
+        _refuse_other_auth(row, "Key")
+        owner = wanted.secret_owner(workspace, row.place.name)
+        found = {name: wanted.secret(connection, owner, name) for name in ("primaryKey", "secondaryKey")}
+    return Reply(found)
+
+
+def regenerate_keys(call: Call, parts: Parts) -> Reply:
+    """Replaces one key, by the one sent or a new one; the old one is refused from the answer on."""
+    workspace, given = scopes.workspace(call, parts), call.body
+    choice = str(given.get("keyType", "")).lower()
+    if choice not in ("primary", "secondary"):
+        raise BadRequest(f'keyType is {given.get("keyType")!r}, but must be "Primary" or "Secondary".', target="keyType")
+    with parts.db.write() as connection:
+        row = ENDPOINT.find(connection, workspace, call.ids["name"])
+        _refuse_other_auth(row, "Key")
+        owner, name = wanted.secret_owner(workspace, row.place.name), f"{choice}Key"
+        # The SDK sends the *other* key's current value as keyValue; only a value that is new is taken as a wish.
+        current = {wanted.secret(connection, owner, each) for each in ("primaryKey", "secondaryKey")}
+        sent = given.get("keyValue")
+        wanted.put_secret(connection, owner, name, sent if sent and sent not in current else keys.new_key())
+    parts.supervisor.publish()
+    return Reply(None, 200)
+
+
+def get_token(call: Call, parts: Parts) -> Reply:
+    """Answers a token for scoring: `{accessToken, tokenType, expiryTimeUtc, refreshAfterTimeUtc}`, epoch seconds."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        row = ENDPOINT.find(connection, workspace, call.ids["name"])
+    _refuse_other_auth(row, "AMLToken")
+    token = tokens.issue(
+        parts.signing_key,
+        wanted.token_audience(workspace, row.place.name),
+        tenant=call.who.tid,
+        oid=call.who.oid,
+        name=call.who.name,
+        now=call.now,
+        lifetime_s=_TOKEN_LIFETIME_S,
+    )
+    epoch = int(call.now.timestamp())
+    return Reply(
+        {
+            "accessToken": token,
+            "tokenType": "Bearer",
+            "expiryTimeUtc": epoch + _TOKEN_LIFETIME_S,
+            "refreshAfterTimeUtc": epoch + _REFRESH_AFTER_S,
+        }
+    )
+
+
+def _refuse_other_auth(row: Resource, mode: str) -> None:
+    actual = row.body["properties"]["authMode"]
+    if actual != mode:
+        raise BadRequest(
+            f'Endpoint "{row.place.name}" has auth mode {actual}, so it has no {"keys" if mode == "Key" else "tokens"}.',
+            hint="Ask your credential for a token for https://ml.azure.com/.default." if actual == "AADToken" else None,
+        )
+
+
+ENDPOINT = Child(KIND, accept, show)
+
+_ONE = f"{scopes.WORKSPACE}/{KIND}/{{name}}"
+
+ROUTES = (
+    Route("GET", f"{scopes.WORKSPACE}/{KIND}", ENDPOINT.list),
+    Route("GET", _ONE, ENDPOINT.get),
+    Route("PUT", _ONE, put),
+    Route("PATCH", _ONE, patch),
+    Route("DELETE", _ONE, delete_endpoint),
+    Route("POST", f"{_ONE}/listKeys", list_keys),
+    Route("POST", f"{_ONE}/regenerateKeys", regenerate_keys),
+    Route("POST", f"{_ONE}/token", get_token),
+)

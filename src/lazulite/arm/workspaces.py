@@ -1,0 +1,163 @@
+"""Workspaces: get, list, create, update, delete, keys. They are also born when first named: see scopes.py."""
+
+from sqlalchemy import Connection, delete
+
+from lazulite.arm import addresses, scopes, shapes
+from lazulite.errors import NotFound
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.identity import accounts
+from lazulite.ids import PROVIDER
+from lazulite.store import resources
+from lazulite.store.resources import Resource
+from lazulite.store.tables import deployments
+
+_ARM_ONLY = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
+
+
+def get(call: Call, parts: Parts) -> Reply:
+    """Answers the workspace."""
+    scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        return Reply(_show(_find(connection, call), call, parts))
+
+
+def list_in_group(call: Call, parts: Parts) -> Reply:
+    """Lists a resource group's workspaces."""
+    return _list(call, parts, f"{call.ids['subscription']}/{call.ids['group']}")
+
+
+def list_in_subscription(call: Call, parts: Parts) -> Reply:
+    """Lists a subscription's workspaces."""
+    return _list(call, parts, call.ids["subscription"])
+
+
+def put(call: Call, parts: Parts) -> Reply:
+    """Makes a workspace, or replaces its tags and properties; done when it answers."""
+    wanted = scopes.named(call)
+    with parts.db.write() as connection:
+        is_new = resources.get(connection, scopes.workspace_place(wanted)) is None
+        row = scopes.ensure(connection, wanted, call.body, call, parts)
+        if not is_new:
+            row = _change(connection, row, call)
+    return Reply(_show(row, call, parts), 201 if is_new else 200)
+
+
+def patch(call: Call, parts: Parts) -> Reply:
+    """Changes what the body names. Always 200: the SDK refuses 201 here. Source: wire observations, 1.35.2."""
+    scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        row = _change(connection, _find(connection, call), call)
+    return Reply(_show(row, call, parts))
+
+
+def delete_workspace(call: Call, parts: Parts) -> Reply:
+    """Deletes the workspace with everything in it but its blobs, which are files that may be wanted still."""
+    wanted = scopes.named(call)
+    with parts.db.write() as connection:
+        found = resources.remove(connection, scopes.workspace_place(wanted))
+        resources.remove_scope(connection, wanted.scope)
+        connection.execute(delete(deployments).where(deployments.c.scope == wanted.scope))
+    parts.wake()
+    return Reply(status=200 if found else 204)
+
+
+def list_keys(call: Call, parts: Parts) -> Reply:
+    """Answers the keys of what belongs to the workspace."""
+    workspace = scopes.workspace(call, parts)
+    account = accounts.account_name(workspace)
+    return Reply(
+        {
+            "userStorageKey": accounts.account_key(parts.signing_key, account),
+            "userStorageArmId": _storage_id(call, account),
+            "userStorageResourceId": _storage_id(call, account),
+            "appInsightsInstrumentationKey": None,
+            "containerRegistryCredentials": None,
+            "notebookAccessKeys": None,
+        }
+    )
+
+
+def nothing_to_do(call: Call, parts: Parts) -> Reply:
+    """Answers an action whose result is true here already: keys in step, network provisioned."""
+    scopes.workspace(call, parts)
+    return Reply({"status": {"status": "Active", "sparkReady": False}})
+
+
+def diagnose(call: Call, parts: Parts) -> Reply:
+    """Answers that no problem was found with what a workspace depends on: all of it is in this process."""
+    scopes.workspace(call, parts)
+    kinds = ("userDefinedRoute", "networkSecurityRule", "resourceLock", "dnsResolution", "storageAccount")
+    kinds += ("keyVault", "containerRegistry", "applicationInsights", "others")
+    return Reply({"value": {f"{kind}Results": [] for kind in kinds}})
+
+
+def _list(call: Call, parts: Parts, scope: str) -> Reply:
+    kinds = {kind.lower() for kind in call.query.get("kind", "").split(",") if kind}
+    with parts.db.read() as connection:
+        rows = resources.in_scopes_under(connection, scope.lower(), "workspaces")
+    return shapes.page([_show(row, call, parts) for row in rows if not kinds or row.body["kind"].lower() in kinds])
+
+
+def _find(connection: Connection, call: Call) -> Resource:
+    row = resources.get(connection, scopes.workspace_place(scopes.named(call)))
+    if not row:
+        raise NotFound(f'Workspace "{call.ids["workspace"]}" was deleted just now.')
+    return row
+
+
+def _change(connection: Connection, row: Resource, call: Call) -> Resource:
+    given = call.body
+    body = {**row.body, **{name: value for name, value in given.items() if name in ("tags", "identity", "sku", "kind")}}
+    body["location"] = given.get("location") or row.body["location"]
+    body["properties"] = {**row.body["properties"], **(given.get("properties") or {})}
+    body["properties"]["workspaceId"] = row.body["properties"]["workspaceId"]
+    changed, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
+    return changed
+
+
+def _show(row: Resource, call: Call, parts: Parts) -> JsonObject:
+    workspace, settings = scopes.id_of(row), parts.settings
+    region = row.body["location"]
+    account = accounts.account_name(workspace)
+    base = addresses.data_plane(call, settings, region)
+    properties = {
+        "publicNetworkAccess": "Enabled",
+        "hbiWorkspace": False,
+        "allowRoleAssignmentOnRG": True,
+        **row.body["properties"],
+        "provisioningState": "Succeeded",
+        "discoveryUrl": f"{base}/discovery",
+        "mlFlowTrackingUri": addresses.mlflow_tracking_uri(call, settings, region, workspace),
+        "storageAccount": _storage_id(call, account),
+        "keyVault": _sibling(call, f"Microsoft.KeyVault/vaults/{account}"),
+    }
+    body = {name: value for name, value in row.body.items() if name not in _ARM_ONLY}
+    shown = shapes.envelope(row, str(workspace), "", properties)
+    return {**shown, **body, "properties": properties, "type": f"{PROVIDER}/workspaces"}
+
+
+def _sibling(call: Call, tail: str) -> str:
+    group = call.ids.get("group", "-")
+    return f"/subscriptions/{call.ids['subscription']}/resourceGroups/{group}/providers/{tail}"
+
+
+def _storage_id(call: Call, account: str) -> str:
+    return _sibling(call, f"Microsoft.Storage/storageAccounts/{account}")
+
+
+_LIST = f"providers/{PROVIDER}/workspaces"
+
+ROUTES = (
+    Route("GET", f"/subscriptions/{{subscription}}/{_LIST}", list_in_subscription),
+    Route("GET", f"{scopes.GROUP}/{_LIST}", list_in_group),
+    Route("GET", scopes.WORKSPACE, get),
+    Route("PUT", scopes.WORKSPACE, put),
+    Route("PATCH", scopes.WORKSPACE, patch),
+    Route("DELETE", scopes.WORKSPACE, delete_workspace),
+    Route("POST", f"{scopes.WORKSPACE}/listKeys", list_keys),
+    Route("POST", f"{scopes.WORKSPACE}/resyncKeys", nothing_to_do),
+    Route("POST", f"{scopes.WORKSPACE}/provisionManagedNetwork", nothing_to_do),
+    Route("POST", f"{scopes.WORKSPACE}/diagnose", diagnose),
+)

@@ -1,0 +1,281 @@
+"""Online endpoints and deployments as they were asked for, and the one door through which a deployment's state moves."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from lazulite.errors import BadRequest, InvalidName
+from lazulite.ids import WorkspaceId
+from lazulite.store import resources
+from lazulite.store.resources import Place
+from lazulite.store.tables import deployments, secrets
+
+ENDPOINTS = "onlineEndpoints"
+DEPLOYMENTS = "onlineEndpoints/deployments"
+
+# Source: azure-ai-ml 1.35.2 _utils/_endpoint_utils.py, validate_endpoint_or_deployment_name.
+_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]$")
+_DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
+
+# Source: learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online, request_settings, probes.
+_REQUEST_TIMEOUT_S = 5.0
+_MAX_REQUEST_TIMEOUT_S = 180.0
+_QUEUE_WAIT_S = 0.5
+_STARTUP_S = 600.0
+
+
+@dataclass(frozen=True)
+class DeploymentSpec:
+    """One body of a managed online deployment, read. References are as sent; "" means none."""
+
+    model: str
+    environment: str
+    code: str
+    scoring_script: str
+    variables: dict[str, str]
+    instance_type: str
+    instances: int
+    timeout_ms: int
+    concurrency: int
+    queue_wait_ms: int
+    startup_s: float
+    model_mount_path: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A deployment that should run. generation counts its bodies, live_generation is the one that serves, or 0."""
+
+    workspace: WorkspaceId
+    endpoint: str
+    name: str
+    spec: DeploymentSpec
+    generation: int
+    live_generation: int
+    state: str
+    operation: str
+
+    @property
+    def label(self) -> str:
+        """Returns `endpoint/deployment` in lower case: unique on a platform, as endpoint names are."""
+        return f"{self.endpoint}/{self.name}".lower()
+
+
+@dataclass(frozen=True)
+class WantedEndpoint:
+    """An endpoint whose requests are to be routed. traffic and mirror are percent by deployment, lower case."""
+
+    workspace: WorkspaceId
+    name: str
+    auth_mode: str
+    keys: tuple[str, ...]
+    traffic: dict[str, int]
+    mirror: dict[str, int]
+
+
+def check_endpoint_name(name: str, what: str) -> str:
+    """Returns the name if Azure would take it for an endpoint or a deployment; raises InvalidName if not."""
+    if not _NAME.match(name):
+        raise InvalidName(
+            f'"{name}" is not a valid {what} name: it must be 3 to 32 letters, digits or "-", begin with a letter '
+            "and end with a letter or a digit.",
+            target="name",
+        )
+    return name
+
+
+def spec_of(body: dict[str, Any]) -> DeploymentSpec:
+    """Reads a deployment's body (`{sku: {capacity}, properties: {...}}`).
+
+    Raises BadRequest naming the field that cannot be right.
+    """
+    properties = body["properties"]
+    code = properties.get("codeConfiguration") or {}
+    request = properties.get("requestSettings") or {}
+    model = properties.get("model") or ""
+    return DeploymentSpec(
+        model=str(model.get("assetId", "")) if isinstance(model, dict) else str(model),
+        environment=str(properties.get("environmentId") or ""),
+        code=str(code.get("codeId") or ""),
+        scoring_script=str(code.get("scoringScript") or ""),
+        variables={name: str(value) for name, value in (properties.get("environmentVariables") or {}).items()},
+        instance_type=str(properties.get("instanceType") or ""),
+        instances=_count((body.get("sku") or {}).get("capacity"), "sku.capacity"),
+        timeout_ms=int(1000 * _request_timeout_s(request.get("requestTimeout"))),
+        concurrency=_count(
+            request.get("maxConcurrentRequestsPerInstance"), "requestSettings.maxConcurrentRequestsPerInstance"
+        ),
+        queue_wait_ms=int(1000 * seconds(request.get("maxQueueWait"), "requestSettings.maxQueueWait", _QUEUE_WAIT_S)),
+        startup_s=_startup_s(properties),
+        model_mount_path=str(properties.get("modelMountPath") or ""),
+    )
+
+
+def _count(value: Any, field: str) -> int:
+    if value is None:
+        return 1
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:
+        raise BadRequest(f"{field} is {value!r}, but must be a whole number from 1 to 1000.", target=field)
+    return value
+
+
+def _request_timeout_s(value: Any) -> float:
+    timeout = seconds(value, "requestSettings.requestTimeout", _REQUEST_TIMEOUT_S)
+    if not 0 < timeout <= _MAX_REQUEST_TIMEOUT_S:
+        raise BadRequest(
+            f"requestSettings.requestTimeout is {timeout:g} s, but must be over 0 and at most "
+            f"{_MAX_REQUEST_TIMEOUT_S:g} s (request_timeout_ms 180000).",
+            target="properties.requestSettings.requestTimeout",
+        )
+    return timeout
+
+
+def _startup_s(properties: dict[str, Any]) -> float:
+    probe = properties.get("startupProbe") or properties.get("readinessProbe") or {}
+    if not probe:
+        return _STARTUP_S
+    period = seconds(probe.get("period"), "period", 10.0)
+    delay = seconds(probe.get("initialDelay"), "initialDelay", 10.0)
+    return max(_STARTUP_S, delay + period * int(probe.get("failureThreshold") or 30))
+
+
+def seconds(value: Any, field: str, default: float) -> float:
+    """Reads an ISO 8601 duration, `PT1M30S`. Raises BadRequest when it is none."""
+    if value is None:
+        return default
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if not match or value in ("P", "PT"):
+        raise BadRequest(f"{field} is {value!r}, but must be a duration such as PT90S.", target=f"properties.{field}")
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def ask(connection: Connection, scope: str, endpoint: str, name: str, operation: str) -> int:
+    """Records that a new body was put: the next generation is to be made. Returns its number."""
+    row = connection.execute(select(deployments).where(*_at(scope, endpoint, name))).one_or_none()
+    if not row:
+        connection.execute(
+            insert(deployments).values(
+                scope=scope,
+                endpoint=endpoint.lower(),
+                name=name.lower(),
+                generation=1,
+                live_generation=0,
+                state="Creating",
+                operation=operation,
+            )
+        )
+        return 1
+    number: int = row.generation + 1
+    values = {"generation": number, "state": "Updating", "error": None, "operation": operation}
+    connection.execute(update(deployments).where(*_at(scope, endpoint, name)).values(**values))
+    return number
+
+
+def settle(connection: Connection, deployment: Wanted, error: dict[str, Any] | None) -> bool:
+    """Moves a deployment from Creating or Updating to Succeeded or Failed, if it still is at that generation.
+
+    Returns False when it is not: it was deleted or asked for anew meanwhile, and the result is stale.
+    """
+    values: dict[str, Any] = {"state": "Failed" if error else "Succeeded", "error": error}
+    if not error:
+        values["live_generation"] = deployment.generation
+    at = _at(deployment.workspace.scope, deployment.endpoint, deployment.name)
+    result = connection.execute(
+        update(deployments)
+        .where(*at, deployments.c.generation == deployment.generation)
+        .where(deployments.c.state.in_(("Creating", "Updating")))
+        .values(**values)
+    )
+    return result.rowcount == 1
+
+
+def state(connection: Connection, scope: str, endpoint: str, name: str) -> tuple[str, dict[str, Any] | None]:
+    """Returns ARM's provisioningState and the error, if it failed."""
+    row = connection.execute(select(deployments).where(*_at(scope, endpoint, name))).one_or_none()
+    return (row.state, row.error) if row else ("Deleting", None)
+
+
+def forget(connection: Connection, scope: str, endpoint: str, name: str) -> None:
+    """Removes a deployment from what is wanted."""
+    connection.execute(delete(deployments).where(*_at(scope, endpoint, name)))
+
+
+def all_deployments(connection: Connection) -> list[Wanted]:
+    """Returns every deployment that is wanted, with its newest body read."""
+    found = []
+    for row in connection.execute(select(deployments)).all():
+        place = Place(row.scope, DEPLOYMENTS, f"{row.endpoint}/{row.name}")
+        resource = resources.get(connection, place)
+        if resource:
+            endpoint, _, name = resource.place.name.partition("/")
+            workspace = _workspace(connection, row.scope)
+            spec = spec_of(resource.body)
+            found.append(
+                Wanted(
+                    workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation
+                )
+            )
+    return found
+
+
+def all_endpoints(connection: Connection) -> list[WantedEndpoint]:
+    """Returns every endpoint with what decides who may call it and where a call goes."""
+    found = []
+    for row in resources.everywhere(connection, ENDPOINTS):
+        workspace, properties = _workspace(connection, row.place.scope), row.body["properties"]
+        owner = secret_owner(workspace, row.place.name)
+        keys = tuple(secret(connection, owner, name) for name in ("primaryKey", "secondaryKey"))
+        found.append(
+            WantedEndpoint(
+                workspace,
+                row.place.name,
+                properties["authMode"],
+                tuple(key for key in keys if key),
+                {name: percent for name, percent in properties["traffic"].items() if percent},
+                dict(properties["mirrorTraffic"]),
+            )
+        )
+    return found
+
+
+def secret_owner(workspace: WorkspaceId, endpoint: str) -> str:
+    """Returns the name under which an endpoint's keys are kept."""
+    return f"{workspace.scope}/{ENDPOINTS}/{endpoint}".lower()
+
+
+def token_audience(workspace: WorkspaceId, endpoint: str) -> str:
+    """Returns the audience of the tokens that open an endpoint of auth mode AMLToken."""
+    return f"lazulite:{secret_owner(workspace, endpoint)}"
+
+
+def secret(connection: Connection, owner: str, name: str) -> str:
+    """Returns a kept secret, "" when there is none."""
+    query = select(secrets.c.value).where(secrets.c.owner == owner, secrets.c.name == name)
+    return connection.execute(query).scalar_one_or_none() or ""
+
+
+def put_secret(connection: Connection, owner: str, name: str, value: str) -> None:
+    """Keeps a secret in place of the one before."""
+    connection.execute(delete(secrets).where(secrets.c.owner == owner, secrets.c.name == name))
+    connection.execute(insert(secrets).values(owner=owner, name=name, value=value))
+
+
+def forget_secrets(connection: Connection, owner: str) -> None:
+    """Removes every secret of an owner."""
+    connection.execute(delete(secrets).where(secrets.c.owner == owner))
+
+
+def _workspace(connection: Connection, scope: str) -> WorkspaceId:
+    subscription, group, name = scope.split("/")
+    row = resources.get(connection, Place(f"{subscription}/{group}", "workspaces", name))
+    if row:
+        return WorkspaceId(row.body["subscription"], row.body["resourceGroup"], row.place.name)
+    return WorkspaceId(subscription, group, name)
+
+
+def _at(scope: str, endpoint: str, name: str) -> tuple[Any, ...]:
+    c = deployments.c
+    return c.scope == scope, c.endpoint == endpoint.lower(), c.name == name.lower()
