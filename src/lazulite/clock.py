@@ -9,6 +9,11 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def monotonic() -> float:
+    """Returns seconds since some moment in the past: for measuring how long things take, never for saying when."""
+    return time.monotonic()
+
+
 def sleep(seconds: float) -> None:
     """Blocks the calling thread."""
     time.sleep(seconds)

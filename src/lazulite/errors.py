@@ -7,10 +7,15 @@
     ├── Forbidden                 403 AuthorizationFailed
     ├── NotFound                  404 ResourceNotFound
     ├── MethodNotAllowed          405 MethodNotAllowed
+    ├── RequestTimeout            408 RequestTimeout        the client or its model took longer than it may
     ├── Conflict                  409 Conflict
     ├── PreconditionFailed        412 PreconditionFailed
     ├── TooLarge                  413 RequestEntityTooLarge
+    ├── ModelFailed               424 ModelError            a deployed model crashed or answered nonsense
+    ├── TooManyRequests           429 TooManyRequests
+    ├── HeadersTooLarge           431 RequestHeaderFieldsTooLarge
     ├── NotImplementedHere        501 NotImplemented        Azure has it, Lazulite does not (yet)
+    ├── Unavailable               503 ServiceUnavailable    nothing is ready to answer; asking again later may help
     ├── OutOfSpace                507 InsufficientStorage
     └── UserCodeError             400 UserScriptError       the user's own script, environment or image failed
 
@@ -91,6 +96,11 @@ class MethodNotAllowed(LazuliteError):
     code = "MethodNotAllowed"
 
 
+class RequestTimeout(LazuliteError):
+    status = 408
+    code = "RequestTimeout"
+
+
 class Conflict(LazuliteError):
     status = 409
     code = "Conflict"
@@ -106,9 +116,29 @@ class TooLarge(LazuliteError):
     code = "RequestEntityTooLarge"
 
 
+class ModelFailed(LazuliteError):
+    status = 424
+    code = "ModelError"
+
+
+class TooManyRequests(LazuliteError):
+    status = 429
+    code = "TooManyRequests"
+
+
+class HeadersTooLarge(LazuliteError):
+    status = 431
+    code = "RequestHeaderFieldsTooLarge"
+
+
 class NotImplementedHere(LazuliteError):
     status = 501
     code = "NotImplemented"
+
+
+class Unavailable(LazuliteError):
+    status = 503
+    code = "ServiceUnavailable"
 
 
 class OutOfSpace(LazuliteError):
