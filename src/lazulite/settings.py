@@ -32,6 +32,9 @@ class Settings:
     secret: str = _setting(
         "LAZULITE_SECRET", "", "What clients must present (proxy password, client secret) when not on loopback."
     )
+    private_network: bool = _setting(
+        "LAZULITE_PRIVATE_NETWORK", False, "Refuse, and list, connections through the proxy to hosts that are not ours."
+    )
     region: str = _setting("LAZULITE_REGION", "eastus", "The region of everything that names none.")
     scoring_scheme: str = _setting("LAZULITE_SCORING_SCHEME", "http", "Scheme of `scoringUri`: http or https.")
 
@@ -39,6 +42,11 @@ class Settings:
     def sockets(self) -> Path:
         """Returns the folder of the guests' unix sockets, short enough for the 108 bytes that Linux allows."""
         return user_runtime_path() / f"lazulite-{hashlib.sha256(str(self.home).encode()).hexdigest()[:10]}"
+
+    @property
+    def is_exposed(self) -> bool:
+        """Tells whether other machines can reach the ports, so that clients must present the secret."""
+        return not (self.host in ("localhost", "::1") or self.host.startswith("127."))
 
     @property
     def url(self) -> str:
@@ -52,8 +60,9 @@ class Settings:
 
 
 def reachable(host: str) -> str:
-    """Turns a listening address into one that a client on this machine can connect to."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    """Turns a listening address into one that a URL on this machine can name."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def read(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
