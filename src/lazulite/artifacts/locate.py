@@ -1,0 +1,62 @@
+"""From a URI in a body to the file or folder on this machine that holds its bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from lazulite.artifacts.refs import blob_path
+from lazulite.errors import BadRequest, NotFound
+from lazulite.ids import WorkspaceId, parse_datastore
+
+DatastoreProperties = Callable[[WorkspaceId | None, str], dict[str, Any]]
+
+_PATH_STYLE = "/_blob/"
+
+
+def locate(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
+    """Returns where a URI's bytes lie.
+
+    Forms: `azureml://…datastores/{name}/paths/{path}`, short or long; `https://{account}.blob.core.windows.net/…`;
+    `http://127.0.0.1:8765/_blob/{account}/…`; `file:///…`. datastore: the properties of a datastore by workspace
+    (None: this one) and name. Raises NotFound when nothing is there, BadRequest when the form is unknown.
+    """
+    path = _path(home, uri, datastore)
+    if not path.exists():
+        raise NotFound(f'Nothing is at "{uri}".', hint="Was the upload finished, and is the path spelled right?")
+    return path
+
+
+def _path(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
+    reference = parse_datastore(uri)
+    if reference:
+        account, container = _container(datastore(reference.workspace, reference.datastore), reference.datastore)
+        return blob_path(home, account, container, unquote(reference.path).strip("/"))
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if parts.scheme in ("http", "https"):
+        account, _, rest = _account(parts.hostname or "", parts.path, uri)
+        container, _, name = rest.partition("/")
+        return blob_path(home, account, container, unquote(name).strip("/"))
+    raise BadRequest(f'"{uri}" is not an address that Lazulite can read bytes from.')
+
+
+def _account(host: str, path: str, uri: str) -> tuple[str, str, str]:
+    first, blob, _ = host.partition(".blob.")
+    if blob:
+        return first, blob, path.lstrip("/")
+    if path.startswith(_PATH_STYLE):
+        account, slash, rest = path.removeprefix(_PATH_STYLE).partition("/")
+        return account.partition(".blob.")[0], slash, rest
+    raise BadRequest(
+        f'"{uri}" does not lie in blob storage, and Lazulite reads nothing else in place.',
+        hint="Download it and register the local copy.",
+    )
+
+
+def _container(properties: dict[str, Any], name: str) -> tuple[str, str]:
+    container = properties.get("containerName") or properties.get("filesystem") or properties.get("fileShareName")
+    if not container:
+        raise BadRequest(f'Datastore "{name}" is of type {properties["datastoreType"]}, whose bytes are elsewhere.')
+    return str(properties["accountName"]), str(container)
