@@ -105,6 +105,14 @@ def is_local_name(host: str) -> bool:
     return name in _LOCAL_NAMES or name.endswith(".localhost") or is_address(name)
 
 
+def is_loopback(host: str) -> bool:
+    """Tells whether a name or an address leads back to this machine, whatever network it is in."""
+    name = bare_name(host)
+    if is_address(name):
+        return ipaddress.ip_address(name).is_loopback
+    return name == "localhost" or name.endswith(".localhost")
+
+
 def is_address(name: str) -> bool:
     """Tells an IP address from a name."""
     try:

@@ -56,7 +56,7 @@ VARIABLES = (
 def client_environment(settings: Settings, no_proxy: bool = False) -> dict[str, str]:
     """Returns the variables that lead a program's Azure clients here, by the proxy or, with no_proxy, by addresses.
 
-    A program's own AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET may stand instead: on loopback any are good.
+    A program's own AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET may stand instead; loopback takes any.
     Source: the clients' own reading of the environment: azure-identity 1.27.0 _constants.py, azure-ai-ml 1.35.2
     _azure_environments.py, requests.utils, learn.microsoft.com/azure/app-service/overview-managed-identity.
     """

@@ -1,0 +1,73 @@
+"""One client's HTTP connection: uvicorn's protocol, with an end to what a client may make it hold or wait for."""
+
+import asyncio
+import socket
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from lazulite.edge.sockets import HEAD_LIMIT_BYTES
+
+HEAD_S = 30.0
+BODY_SILENCE_S = 120.0
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose heads have a size and a time, and whose bodies may not fall silent.
+
+    Idle between requests is uvicorn's keep-alive time; `is_stalled` is asked now and then by the listener, which costs
+    less than a timer for each request.
+    """
+
+    _head_since: float | None
+    _head_bytes: int
+    _heard_at: float
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+        self._heard_at = self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
+        super().data_received(data)
+        if self._head_since is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT_BYTES and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_since = None
+        super().on_headers_complete()
+        self._acknowledge()
+
+    def is_stalled(self, now: float) -> bool:
+        """Tells whether the client owes bytes and has kept them for too long. now: the loop's time."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if is_busy:
+            owes_body = self.cycle.more_body and not self.flow.read_paused
+            return owes_body and now - self._heard_at > BODY_SILENCE_S
+        return self._head_since is not None and now - self._head_since > HEAD_S
+
+    def _acknowledge(self) -> None:
+        """Acknowledges the head at once, so that the body comes at once.
+
+        Clients of a proxy hold a body back until its head is acknowledged (Nagle), and the kernel holds an
+        acknowledgement back for 40 ms: each PUT and POST would wait that long.
+        Source: urllib3 2 connectionpool.py, "Enable Nagle's algorithm for proxies"; tcp(7), TCP_QUICKACK.
+        """
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and _QUICKACK is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+    def _expect_head(self) -> None:
+        self._head_since = self.loop.time()
+        self._head_bytes = 0

@@ -1,0 +1,199 @@
+"""The forward proxy: CONNECT and absolute-form requests. Ours end here, scoring at the gateway, the rest go out."""
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lazulite import clock
+from lazulite.edge import gate, hosts, sockets, upstream
+from lazulite.edge.refusals import Refusals
+from lazulite.errors import BadRequest, Forbidden, LazuliteError
+from lazulite.settings import Settings, reachable
+
+# Hands a connection to the platform's app; the name is that of the host whose certificate to show, None for plain HTTP.
+Serve = Callable[[socket.socket, str | None], Awaitable[None]]
+
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_FAREWELL_S = 1.0
+_HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "proxy-authorization"})
+
+
+class ProxyAuthenticationRequired(LazuliteError):
+    status = 407
+    code = "ProxyAuthenticationRequired"
+
+
+class BadGateway(LazuliteError):
+    status = 502
+    code = "BadGateway"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The head of a proxy request. headers: (lower-case name, the line as it came), in order."""
+
+    method: str
+    target: str
+    version: str
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> str:
+        """Returns a header's value, "" without one."""
+        return next((line.partition(":")[2].strip() for key, line in self.headers if key == name), "")
+
+
+class Proxy:
+    """Answers what clients ask of a proxy, for the listener that told such a request from the others."""
+
+    def __init__(self, settings: Settings, way_out: upstream.Upstream, refusals: Refusals, serve: Serve) -> None:
+        self._settings = settings
+        self._way_out = way_out
+        self._refusals = refusals
+        self._serve = serve
+
+    async def answer(self, connection: socket.socket, client: str) -> None:
+        """Takes one proxy request off a connection and sees it through; the connection is closed or handed on."""
+        with connection:
+            try:
+                request = parse(await sockets.read_head(connection))
+                who = self._admit(request, client)
+                if request.method == "CONNECT":
+                    await self._connect(connection, request, who)
+                else:
+                    await self._forward(connection, request, who)
+            except upstream.Unreachable as error:
+                await _refuse(connection, BadGateway(f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            except LazuliteError as error:
+                await _refuse(connection, error)
+
+    def _admit(self, request: Request, client: str) -> str:
+        """Returns who is asking. Raises ProxyAuthenticationRequired (407) on an exposed port without the secret."""
+        credentials = request.header("proxy-authorization")
+        if self._settings.is_exposed and not gate.presents(credentials, self._settings.secret):
+            raise ProxyAuthenticationRequired(
+                "This proxy is open to other machines, so clients must present its secret.",
+                hint=f"Set HTTPS_PROXY to http://lazulite:SECRET@{self._settings.host}:{self._settings.port}.",
+            )
+        return _user(credentials) or client
+
+    async def _connect(self, connection: socket.socket, request: Request, who: str) -> None:
+        host, port = target_of(request.target)
+        mount = hosts.azure_mount(host)
+        if mount and mount != "scoring":
+            await _send(connection, _ESTABLISHED)
+            await self._serve(connection, host)
+            return
+        if mount:
+            way = await self._gateway()
+        else:
+            self._allow(host, port, who)
+            way = await self._way_out.tunnel(host, port)
+        with way:
+            await _send(connection, _ESTABLISHED)
+            await sockets.join(connection, way)
+
+    async def _forward(self, connection: socket.socket, request: Request, who: str) -> None:
+        """Passes on one plain request; the answer says `Connection: close`, since the next may be for another host."""
+        parts = urlsplit(request.target)
+        if parts.scheme != "http":
+            raise BadRequest(f'A proxy request for "{request.target[:200]}" must be a CONNECT, or have an http URL.')
+        host, port = target_of(parts.netloc.rpartition("@")[2], 80)
+        mount, proxy = hosts.azure_mount(host), None
+        if mount:
+            way = await (self._gateway() if mount == "scoring" else self._inside())
+        else:
+            self._allow(host, port, who)
+            way, proxy = await self._way_out.plain(host, port)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with way:
+            await _send(way, _rewritten(request, request.target if proxy else path, upstream.authorization(proxy)))
+            await sockets.join(connection, way)
+
+    async def _inside(self) -> socket.socket:
+        """Opens a connection to the platform's own app."""
+        outer, inner = socket.socketpair()
+        sockets.prepare(outer)
+        sockets.prepare(inner)
+        await self._serve(inner, None)
+        return outer
+
+    async def _gateway(self) -> socket.socket:
+        return await upstream.dial(reachable(self._settings.host).strip("[]"), self._settings.scoring_port)
+
+    def _allow(self, host: str, port: int, who: str) -> None:
+        if self._settings.private_network and not hosts.is_loopback(host):
+            self._refusals.add(host, port, who, clock.now())
+            raise Forbidden(
+                f"{host}:{port} is outside the private network.",
+                code="PrivateNetworkRefused",
+                hint="Start the platform without --private-network to allow it.",
+            )
+
+
+def parse(head: bytes) -> Request:
+    """Reads the head of a proxy request. Raises BadRequest when it is none."""
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise BadRequest(f'"{first[:200]}" is no HTTP/1 request line.')
+    method, target, version = words
+    return Request(method, target, version, tuple((line.partition(":")[0].strip().lower(), line) for line in lines))
+
+
+def target_of(authority: str, default_port: int | None = None) -> tuple[str, int]:
+    """Splits `host:port`, `[::1]:443`; the host lower-cased. Raises BadRequest when it is not that."""
+    host = hosts.bare_name(authority)
+    port = authority.rpartition(":")[2] if not authority.endswith("]") and ":" in authority else str(default_port)
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
+    if not is_port or not (hosts.is_address(host) or _NAME.fullmatch(host)):
+        raise BadRequest(f'"{authority[:200]}" does not name a host and a port.', target="host")
+    return host, int(port)
+
+
+def _rewritten(request: Request, target: str, authorization: str) -> bytes:
+    kept = [line for name, line in request.headers if name not in _HOP_BY_HOP]
+    lines = [f"{request.method} {target} {request.version}", *kept, "Connection: close"]
+    return ("\r\n".join(lines) + f"\r\n{authorization}\r\n").encode("latin-1")
+
+
+def _user(credentials: str) -> str:
+    try:
+        pair = base64.b64decode(credentials.partition(" ")[2], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair.partition(":")[0][:100]
+
+
+async def _send(connection: socket.socket, content: bytes) -> None:
+    await asyncio.get_running_loop().sock_sendall(connection, content)
+
+
+async def _refuse(connection: socket.socket, error: LazuliteError) -> None:
+    """Answers with an error and lets the client read it: closing on unread bytes would take the answer back."""
+    body = json.dumps({"error": error.wire()}).encode()
+    # Of a proxy's answer, clients show their user the reason phrase only.
+    phrase = "".join(letter for letter in error.message if " " <= letter <= "~")
+    challenge = 'Proxy-Authenticate: Basic realm="Lazulite"\r\n' if error.status == 407 else ""
+    head = (
+        f"HTTP/1.1 {error.status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"x-ms-error-code: {error.code}\r\n{challenge}Connection: close\r\n\r\n"
+    )
+    await _send(connection, head.encode() + body)
+    connection.shutdown(socket.SHUT_WR)
+    try:
+        await asyncio.wait_for(_drain(connection), _FAREWELL_S)
+    except asyncio.TimeoutError:
+        return
+
+
+async def _drain(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while await loop.sock_recv(connection, 65536):
+        pass
