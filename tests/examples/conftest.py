@@ -20,7 +20,7 @@ class Platform:
     home: Path
 
     def lazulite(self, *words: str, cwd: Path | None = None) -> str:
-        """Runs one lazulite command in the folder `cwd`; fails the test unless it ends well. Returns what it printed."""
+        """Runs one lazulite command in the folder `cwd`; fails the test unless it ends well. Returns its output."""
         environ = os.environ | {"LAZULITE_HOME": str(self.home), "LAZULITE_PORT": "0", "LAZULITE_SCORING_PORT": "0"}
         ended = subprocess.run(
             [sys.executable, "-m", "lazulite.cli.main", *words], cwd=cwd, env=environ, capture_output=True, text=True
