@@ -2,13 +2,14 @@
 
 from lazulite.arm import operations, scopes, shapes
 from lazulite.arm.families import Child, Context, one_of
-from lazulite.catalog import vm_sizes
+from lazulite.catalog import quotas, vm_sizes
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER
 from lazulite.store import resources
+from lazulite.store.operations import begin, end
 from lazulite.store.resources import Resource
 
 _TYPES = ("AmlCompute", "ComputeInstance", "Kubernetes", "VirtualMachine", "SynapseSpark", "AKS", "HDInsight")
@@ -105,15 +106,15 @@ def _set_state(call: Call, parts: Parts, state: str) -> Reply:
         inner = {**properties["properties"], "state": state}
         body = {**row.body, "properties": {**properties, "properties": inner}}
         resources.put(connection, row.place, body, now=call.now, who=call.who.name)
-        operation = operations.begin(connection, f"{workspace}/computes/{row.place.name}", call.now)
-        operations.end(connection, operation, None, call.now)
+        operation = begin(connection, f"{workspace}/computes/{row.place.name}", call.now)
+        end(connection, operation, None, call.now)
     # 202 and nothing else: the SDK refuses 200 here. Source: wire observations, azure-ai-ml 1.35.2.
     return operations.accepted(call, call.ids["subscription"], operation, None, 202)
 
 
 def list_sizes(call: Call, parts: Parts) -> Reply:
     """Lists the VM sizes: `value[]: {name, family, vCPUs, gpus, memoryGB, ...}`, not paged."""
-    return Reply({"value": [size.show() for size in vm_sizes.all_sizes()]})
+    return Reply({"value": [vm_sizes.wire(size) for size in vm_sizes.sizes()]})
 
 
 def list_usage(call: Call, parts: Parts) -> Reply:
@@ -126,19 +127,7 @@ def list_usage(call: Call, parts: Parts) -> Reply:
         size = vm_sizes.find(str(inner.get("vmSize")))
         if size:
             used[size.family] = used.get(size.family, 0) + size.vcpus * inner.get("currentNodeCount", 1)
-    where = f"/subscriptions/{call.ids['subscription']}/providers/{PROVIDER}/locations/{call.ids['location']}"
-    values = [
-        {
-            "id": f"{where}/usages/{family}",
-            "type": f"{PROVIDER}/usages",
-            "unit": "Count",
-            "name": {"value": family, "localizedValue": family},
-            "currentValue": used.get(family, 0),
-            "limit": vm_sizes.FAMILY_QUOTA_CORES,
-        }
-        for family in sorted({size.family for size in vm_sizes.all_sizes()})
-    ]
-    return shapes.page(values)
+    return shapes.page(quotas.usages(call.ids["subscription"], call.ids["location"], used, len(rows)))
 
 
 COMPUTE = Child("computes", accept, show)

@@ -307,5 +307,6 @@ def _more(call: Call, rows: Any) -> str | None:
 
 
 def _short(value: Any) -> str:
+    """Shows a value; of a long one its end, where paths differ."""
     shown = repr(value)
-    return shown if len(shown) <= 120 else shown[:117] + "..."
+    return shown if len(shown) <= 160 else "…" + shown[-157:]

@@ -1,5 +1,7 @@
 """Online deployments: what an endpoint's requests are answered by. Made by serving/supervisor.py after the reply."""
 
+from pathlib import Path
+
 from sqlalchemy import Connection
 
 from lazulite.arm import operations, scopes, shapes
@@ -9,8 +11,9 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER, WorkspaceId
-from lazulite.serving import logs, stage, wanted
+from lazulite.serving import logs, sources, stage, wanted
 from lazulite.store import resources
+from lazulite.store.operations import begin
 from lazulite.store.resources import Place, Resource
 
 _LOG_TAIL_LINES = 5000  # Source: learn.microsoft.com/rest/api/azureml, OnlineDeployments - Get Logs: the most it gives
@@ -42,7 +45,7 @@ def put(call: Call, parts: Parts) -> Reply:
     with parts.db.write() as connection:
         parent = _endpoint(connection, workspace, endpoint)
         body = _complete(call.body)
-        _check(connection, workspace, body)
+        _check(connection, parts.settings.home, workspace, body)
         reply = _ask(connection, workspace, f"{parent.place.name}/{name}", body, call)
     parts.supervisor.wake()
     return reply
@@ -57,7 +60,7 @@ def patch(call: Call, parts: Parts) -> Reply:
         properties = {**row.body["properties"], **(given.get("properties") or {})}
         sku = {**row.body["sku"], **(given.get("sku") or {})}
         body = _complete({**row.body, **given, "sku": sku, "properties": properties})
-        _check(connection, workspace, body)
+        _check(connection, parts.settings.home, workspace, body)
         reply = _ask(connection, workspace, row.place.name, body, call)
     parts.supervisor.wake()
     return reply
@@ -68,7 +71,7 @@ def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonOb
     endpoint, _, name = path.partition("/")
     place = Place(workspace.scope, wanted.DEPLOYMENTS, path)
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
-    operation = operations.begin(connection, _arm_id(workspace, path), call.now)
+    operation = begin(connection, _arm_id(workspace, path), call.now)
     wanted.ask(connection, workspace.scope, endpoint, name, operation)
     shown = _show(connection, workspace, row)
     return operations.accepted(call, workspace.subscription, operation, shown, 201 if is_new else 200)
@@ -92,13 +95,16 @@ def _complete(given: JsonObject) -> JsonObject:
     }
 
 
-def _check(connection: Connection, workspace: WorkspaceId, body: JsonObject) -> None:
+def _check(connection: Connection, home: Path, workspace: WorkspaceId, body: JsonObject) -> None:
     spec = wanted.spec_of(body)
-    stage.check(connection, workspace, spec)
-    if body["properties"]["endpointComputeType"] == "Managed":
-        problem = vm_sizes.check_online_size(spec.instance_type) if spec.instance_type else "instanceType is missing."
-        if problem:
-            raise BadRequest(problem, target="properties.instanceType", hint="`lazulite compute list-sizes` lists more.")
+    sources.find(connection, home, workspace, spec)
+    if body["properties"]["endpointComputeType"] != "Managed":
+        return
+    if not spec.instance_type:
+        raise BadRequest("A managed deployment needs an instance_type.", target="properties.instanceType")
+    problem = vm_sizes.check_online_size(spec.instance_type)
+    if problem:
+        raise BadRequest(problem.message, code=problem.code, target="properties.instanceType", hint=problem.hint)
 
 
 def delete(call: Call, parts: Parts) -> Reply:

@@ -1,10 +1,8 @@
-"""Long-running operations: begun by a handler, ended by whoever does the work, polled by the client."""
+"""Long-running operations as clients see them: where to poll, and what a poll answers."""
 
-import uuid
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select
 
 from lazulite import clock
 from lazulite.errors import NotFound
@@ -17,25 +15,6 @@ from lazulite.store.tables import operations
 # Without these headers the SDK waits 30 s between polls, also when they say 0.
 # Source: azure-core 1.41 polling/base_polling.py, azure-ai-ml 1.35.2 _utils/_azureml_polling.py.
 POLL_SOON = {"Retry-After": "1", "retry-after-ms": "250"}
-
-
-def begin(connection: Connection, resource_id: str, now: datetime) -> str:
-    """Records a new operation in progress and returns its id."""
-    operation = str(uuid.uuid4())
-    connection.execute(
-        operations.insert().values(id=operation, resource_id=resource_id, status="InProgress", started_at=now)
-    )
-    return operation
-
-
-def end(connection: Connection, operation: str, error: JsonObject | None, now: datetime) -> None:
-    """Ends an operation once: as Succeeded, or as Failed with an ARM error object."""
-    status = "Failed" if error else "Succeeded"
-    connection.execute(
-        update(operations)
-        .where(operations.c.id == operation, operations.c.status == "InProgress")
-        .values(status=status, error=error, ended_at=now)
-    )
 
 
 def accepted(call: Call, subscription: str, operation: str, body: Any, status: int) -> Reply:

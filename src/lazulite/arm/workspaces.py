@@ -59,7 +59,8 @@ def delete_workspace(call: Call, parts: Parts) -> Reply:
         found = resources.remove(connection, scopes.workspace_place(wanted))
         resources.remove_scope(connection, wanted.scope)
         connection.execute(delete(deployments).where(deployments.c.scope == wanted.scope))
-    parts.wake()
+    parts.supervisor.publish()
+    parts.supervisor.wake()
     return Reply(status=200 if found else 204)
 
 

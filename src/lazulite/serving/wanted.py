@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources
+from lazulite.store.operations import total
 from lazulite.store.resources import Place
 from lazulite.store.tables import deployments, secrets
 
@@ -153,7 +154,11 @@ def seconds(value: Any, field: str, default: float) -> float:
 
 
 def ask(connection: Connection, scope: str, endpoint: str, name: str, operation: str) -> int:
-    """Records that a new body was put: the next generation is to be made. Returns its number."""
+    """Records that a new body was put: the next generation is to be made. Returns its number.
+
+    Numbers are never used twice, also when a deployment is deleted and made again: each has a folder of its own.
+    """
+    number = total(connection)
     row = connection.execute(select(deployments).where(*_at(scope, endpoint, name))).one_or_none()
     if not row:
         connection.execute(
@@ -161,14 +166,13 @@ def ask(connection: Connection, scope: str, endpoint: str, name: str, operation:
                 scope=scope,
                 endpoint=endpoint.lower(),
                 name=name.lower(),
-                generation=1,
+                generation=number,
                 live_generation=0,
                 state="Creating",
                 operation=operation,
             )
         )
-        return 1
-    number: int = row.generation + 1
+        return number
     values = {"generation": number, "state": "Updating", "error": None, "operation": operation}
     connection.execute(update(deployments).where(*_at(scope, endpoint, name)).values(**values))
     return number
@@ -196,6 +200,12 @@ def state(connection: Connection, scope: str, endpoint: str, name: str) -> tuple
     """Returns ARM's provisioningState and the error, if it failed."""
     row = connection.execute(select(deployments).where(*_at(scope, endpoint, name))).one_or_none()
     return (row.state, row.error) if row else ("Deleting", None)
+
+
+def generation(connection: Connection, deployment: Wanted) -> int:
+    """Returns the generation that is asked for now, 0 when the deployment is gone."""
+    at = _at(deployment.workspace.scope, deployment.endpoint, deployment.name)
+    return connection.execute(select(deployments.c.generation).where(*at)).scalar_one_or_none() or 0
 
 
 def forget(connection: Connection, scope: str, endpoint: str, name: str) -> None:

@@ -155,8 +155,9 @@ def in_scopes_under(connection: Connection, prefix: str, kind: str) -> Sequence[
 
 
 def count(connection: Connection, kind: str) -> int:
-    """Counts the rows of one kind everywhere."""
-    return int(connection.execute(select(func.count()).where(resources.c.kind == kind)).scalar_one())
+    """Counts the children, or the assets, of one kind everywhere; versions do not count apart."""
+    where = (resources.c.kind == kind) & (resources.c.version == "")
+    return int(connection.execute(select(func.count()).where(where)).scalar_one())
 
 
 def _at(place: Place) -> tuple[Any, ...]:

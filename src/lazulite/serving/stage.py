@@ -1,0 +1,129 @@
+"""A deployment's folder: its code and model put where Azure puts them, its environment built, its variables set."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lazulite import environments
+from lazulite.environments import bind
+from lazulite.environments.spec import spec_of
+from lazulite.errors import LazuliteError, UserCodeError
+from lazulite.identity.environment import client_environment
+
+from lazulite.serving.sources import Model, Sources
+from lazulite.serving.wanted import Wanted
+from lazulite.settings import Settings
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a worker needs to start. app: AML_APP_ROOT; script: the entry script, relative to app."""
+
+    app: Path
+    script: str
+    python: Path
+    variables: dict[str, str]
+
+
+def folder_of(home: Path, label: str) -> Path:
+    """Returns the folder of a deployment, by `endpoint/deployment`."""
+    return home / "endpoints" / label.lower()
+
+
+def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[[str], None]) -> Staged:
+    """Makes the folder of this generation, whole and from nothing, and builds the environment if it is new.
+
+    log: gets a line for each step. Raises UserCodeError (code ImageBuildFailure) when the environment cannot be built.
+    """
+    folder = folder_of(settings.home, deployment.label) / str(deployment.generation)
+    app = folder / "app"
+    shutil.rmtree(app, ignore_errors=True)
+    code = app / (found.code.name or "code")
+    shutil.copytree(found.code, code)
+    log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
+    model = _place_model(app, found.model, log) if found.model else None
+    python, built = _environment(settings, found, log)
+    script = f"{code.name}/{found.script}"
+    variables = {
+        **client_environment(settings),
+        **built,
+        "AML_APP_ROOT": str(app),
+        "AZUREML_ENTRY_SCRIPT": script,
+        "AZUREML_SOURCE_DIRECTORY": str(code),
+        "AZUREML_MODEL_DIR": str(model or app / "azureml-models"),
+        "SERVICE_NAME": deployment.endpoint,
+        "WORKSPACE_NAME": deployment.workspace.workspace,
+        "SCORING_TIMEOUT_MS": str(deployment.spec.timeout_ms),
+        **deployment.spec.variables,
+    }
+    return Staged(app, script, python, variables)
+
+
+def _place_model(app: Path, model: Model, log: Callable[[str], None]) -> Path:
+    """Puts the model's own folder or file into `azureml-models/{name}/{version}`, linked file by file.
+
+    Hard links cost nothing, whatever the size, and what a script adds beside the files stays out of the store.
+    Source: learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoints, AZUREML_MODEL_DIR.
+    """
+    folder = app / "azureml-models" / model.name / model.version
+    folder.mkdir(parents=True)
+    target = folder / model.path.name
+    if model.path.is_dir():
+        shutil.copytree(model.path, target, copy_function=_link)
+    else:
+        _link(str(model.path), str(target))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    log(f"model: {model.name}:{model.version}, {size:,} bytes in {target}")
+    return folder
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
+    return target
+
+
+def _environment(settings: Settings, found: Sources, log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
+    wanted = found.environment
+    name = f"{wanted.name}:{wanted.version}"
+    bound = bind.find(settings.home, wanted.name, wanted.version)
+    if bound:
+        log(f"environment: {name} is bound to {bound}")
+        return bound, {}
+    log(f"environment: {name}")
+    try:
+        built = environments.ensure(settings.home, spec_of(wanted.body, wanted.context), log)
+    except LazuliteError as error:
+        raise UserCodeError(
+            f'Environment "{name}" could not be built: {error.message}', code="ImageBuildFailure", hint=error.hint
+        ) from error
+    return built.python, dict(built.variables)
+
+
+def set_aside(settings: Settings, label: str) -> Path:
+    """Moves a deleted deployment's folder out of the way at once, so that a new one of its name starts afresh."""
+    aside = settings.home / "endpoints" / f".deleted-{uuid.uuid4().hex}"
+    with contextlib.suppress(FileNotFoundError):
+        folder_of(settings.home, label).rename(aside)
+    return aside
+
+
+def discard_all_but(settings: Settings, live: Mapping[str, int]) -> None:
+    """Removes what a platform that died had begun or not yet removed; live: the generation to keep by label."""
+    root = settings.home / "endpoints"
+    for path in root.glob(".deleted-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for folder in root.glob("[!.]*/*"):
+        label = f"{folder.parent.name}/{folder.name}"
+        if label not in live:
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        for path in folder.iterdir():
+            if path.name.isdecimal() and int(path.name) != live[label]:
+                shutil.rmtree(path, ignore_errors=True)
