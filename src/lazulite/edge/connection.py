@@ -65,7 +65,8 @@ class Connection(HttpToolsProtocol):
         Source: urllib3 2 connectionpool.py, "Enable Nagle's algorithm for proxies"; tcp(7), TCP_QUICKACK.
         """
         connection = self.transport.get_extra_info("socket")
-        if connection is not None and _QUICKACK is not None:
+        is_tcp = connection is not None and connection.family != socket.AF_UNIX
+        if is_tcp and _QUICKACK is not None:
             connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _expect_head(self) -> None:
