@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+import os
 import re
 import socket
 from collections.abc import Mapping
@@ -91,10 +92,12 @@ async def dial(host: str, port: int) -> socket.socket:
 
 
 def reason(error: BaseException) -> str:
-    """Says an error in words, also one that has none."""
-    return str(error) or {"TimeoutError": f"no answer within {_DIAL_S:.0f} s"}.get(
-        type(error).__name__, type(error).__name__
-    )
+    """Says in words why a connection failed."""
+    if isinstance(error, asyncio.TimeoutError):
+        return f"no answer within {_DIAL_S:.0f} s"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)
 
 
 async def _first_that_answers(host: str, port: int) -> socket.socket:

@@ -1,7 +1,7 @@
 """The platform's bearer tokens: JWTs as Entra ID shapes them, signed with a key of this home."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -45,10 +45,11 @@ def issue(
     name: str,
     now: datetime,
     lifetime_s: int = LIFETIME_S,
+    extra: Mapping[str, str] | None = None,
 ) -> str:
     """Makes a token for one audience: a resource or a scope, `https://ml.azure.com/.default` or `https://ml.azure.com/`.
 
-    The claim `aud` is the bare resource, which is what pipeline submission compares.
+    extra: claims besides. The claim `aud` is the bare resource, which is what pipeline submission compares.
     Source: learn.microsoft.com/entra/identity-platform/access-token-claims-reference; azure-ai-ml 1.35.2
     operations/_job_operations.py, _set_headers_with_user_aml_token.
     """
@@ -60,11 +61,11 @@ def issue(
         "nbf": issued,
         "exp": issued + lifetime_s,
         "appid": name,
-        "idtyp": "app",
         "oid": oid,
         "sub": oid,
         "tid": tenant,
         "ver": "1.0",
+        **(extra or {}),
     }
     return jwt.encode(claims, signing_key, algorithm=_ALGORITHM)
 
