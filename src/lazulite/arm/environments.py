@@ -3,12 +3,13 @@
 from lazulite.arm import scopes, shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.catalog import curated_environments
+from lazulite.catalog.curated_environments import CuratedEnvironment
 from lazulite.environments import spec
-from lazulite.errors import BadRequest, NotFound
+from lazulite.errors import BadRequest
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import WorkspaceId
+from lazulite.ids import PROVIDER, WorkspaceId
 from lazulite.store import resources
 from lazulite.store.resources import Place
 
@@ -41,77 +42,74 @@ def list_containers(call: Call, parts: Parts) -> Reply:
     if shapes.wants_archived(call) is not True and not page["nextLink"]:
         workspace = scopes.workspace(call, parts)
         mine = {item["name"].lower() for item in page["value"]}
-        curated = curated_environments.newest()
-        page["value"] += [_container(workspace, one) for one in curated if one.name.lower() not in mine]
+        curated = [one for one in curated_environments.curated_environments() if one.name.lower() not in mine]
+        page["value"] += [_container(workspace, one.name, one) for one in curated]
     return reply
 
 
 def get_container(call: Call, parts: Parts) -> Reply:
     """Answers an environment's container, the workspace's own before a curated one."""
-    if _is_own(call, parts):
+    curated = _curated(call, parts)
+    if not curated:
         return ENVIRONMENT.get_container(call, parts)
-    return Reply(_container(scopes.workspace(call, parts), _curated(call, None)))
+    return Reply(_container(scopes.workspace(call, parts), call.ids["name"], curated))
 
 
 def list_versions(call: Call, parts: Parts) -> Reply:
-    """Lists an environment's versions; a curated one is known in its versions of the catalog."""
-    if _is_own(call, parts):
+    """Lists an environment's versions; of a curated one the newest only, since all are the same here."""
+    curated = _curated(call, parts)
+    if not curated:
         return ENVIRONMENT.list_versions(call, parts)
-    workspace, newest = scopes.workspace(call, parts), _curated(call, None)
-    top = shapes.whole_number(call, "$top") or None
-    found = curated_environments.versions(newest.name)[:top]
-    return shapes.page([_version(workspace, one) for one in found])
+    return shapes.page([_version(scopes.workspace(call, parts), call.ids["name"], curated, str(curated.latest))])
 
 
 def get_version(call: Call, parts: Parts) -> Reply:
     """Answers one version."""
-    if _is_own(call, parts):
+    name = call.ids["name"]
+    if not _curated(call, parts):
         return ENVIRONMENT.get_version(call, parts)
-    return Reply(_version(scopes.workspace(call, parts), _curated(call, call.ids["version"])))
+    curated, version = curated_environments.resolve(name, call.ids["version"])
+    return Reply(_version(scopes.workspace(call, parts), name, curated, version))
 
 
-def _is_own(call: Call, parts: Parts) -> bool:
-    """Tells whether the workspace has this name; if neither it nor the catalog has, the workspace's error is best."""
+def get_label(call: Call, parts: Parts) -> Reply:
+    """Answers the newest version for `latest`."""
+    name = call.ids["name"]
+    if not _curated(call, parts):
+        return ENVIRONMENT.get_label(call, parts)
+    curated, version = curated_environments.resolve(name, label=call.ids["label"])
+    return Reply(_version(scopes.workspace(call, parts), name, curated, version))
+
+
+def _curated(call: Call, parts: Parts) -> CuratedEnvironment | None:
+    """Returns the curated environment of the path's name, None where the workspace has one of its own or none is."""
     workspace, name = scopes.workspace(call, parts), call.ids["name"]
     with parts.db.read() as connection:
         own = resources.get(connection, Place(workspace.scope, "environments", name))
-    return own is not None or curated_environments.find(name, None) is None
+    return None if own else curated_environments.find(name)
 
 
-def _curated(call: Call, version: str | None) -> curated_environments.Curated:
-    found = curated_environments.find(call.ids["name"], version)
-    if not found:
-        known = ", ".join(one.version for one in curated_environments.versions(call.ids["name"]))
-        raise NotFound(
-            f'Curated environment "{call.ids["name"]}" has no version "{version}" here. It has {known}.',
-            target="version",
-        )
-    return found
-
-
-def _version(workspace: WorkspaceId, one: curated_environments.Curated) -> JsonObject:
+def _version(workspace: WorkspaceId, name: str, curated: CuratedEnvironment, version: str) -> JsonObject:
     return {
-        "id": f"{workspace}/environments/{one.name}/versions/{one.version}",
-        "name": one.version,
-        "type": "Microsoft.MachineLearningServices/workspaces/environments/versions",
-        "properties": {
-            **one.body(),
-            "environmentType": "Curated",
-            "isAnonymous": False,
-            "isArchived": False,
-            "osType": "Linux",
-            "tags": {},
-            "properties": {},
-        },
+        "id": f"{workspace}/environments/{name}/versions/{version}",
+        "name": version,
+        "type": f"{PROVIDER}/workspaces/environments/versions",
+        "properties": {**curated_environments.wire(curated, version), "properties": {}},
     }
 
 
-def _container(workspace: WorkspaceId, one: curated_environments.Curated) -> JsonObject:
+def _container(workspace: WorkspaceId, name: str, curated: CuratedEnvironment) -> JsonObject:
     return {
-        "id": f"{workspace}/environments/{one.name}",
-        "name": one.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/environments",
-        "properties": {"latestVersion": one.version, "nextVersion": None, "isArchived": False, "tags": {}},
+        "id": f"{workspace}/environments/{name}",
+        "name": name,
+        "type": f"{PROVIDER}/workspaces/environments",
+        "properties": {
+            "latestVersion": str(curated.latest),
+            "nextVersion": str(curated.latest + 1),
+            "isArchived": False,
+            "description": curated.description,
+            "tags": dict(curated.tags),
+        },
     }
 
 
@@ -123,6 +121,7 @@ _OURS = {
     f"{_ALL}/{{name}}": get_container,
     f"{_ALL}/{{name}}/versions": list_versions,
     f"{_ALL}/{{name}}/versions/{{version}}": get_version,
+    f"{_ALL}/{{name}}/labels/{{label}}": get_label,
 }
 
 ROUTES = (

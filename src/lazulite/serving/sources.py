@@ -99,14 +99,8 @@ def environment(connection: Connection, home: Path, workspace: WorkspaceId, refe
 
 
 def _curated(asset: AssetId) -> Environment:
-    found = curated_environments.find(asset.name, asset.version)
-    if not found:
-        raise NotFound(
-            f'Environment "{asset.name}" was found neither in the workspace nor among the curated ones.',
-            target="properties.environmentId",
-            hint="`lazulite environment list` lists both.",
-        )
-    return Environment(found.name, found.version, found.body(), None)
+    found, version = curated_environments.resolve(asset.name, asset.version, asset.label)
+    return Environment(found.name, version, curated_environments.wire(found, version), None)
 
 
 def _locate(connection: Connection, home: Path, here: WorkspaceId, uri: str) -> Path:

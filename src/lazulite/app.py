@@ -1,0 +1,118 @@
+"""The composition root: the mounts, the loops, and their order. Nothing else builds anything."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+import uvloop
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lazulite.arm import (
+    codes,
+    computes,
+    data,
+    datastores,
+    environments,
+    models,
+    online_deployments,
+    online_endpoints,
+    operations,
+    resource_groups,
+    workspaces,
+)
+from lazulite.blob import service
+from lazulite.dataplane import discovery
+from lazulite.edge import hosts, listen
+from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
+from lazulite.http import stack
+from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, anyone, bearer
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Router
+from lazulite.identity import tokens
+from lazulite.identity.authority import Authority
+from lazulite.serving.supervisor import Supervisor
+from lazulite.settings import Settings
+from lazulite.store import tables
+from lazulite.store.db import Database
+from lazulite.studio import status
+
+# Azure's noun is the file's; a new resource type is one line here.
+ARM = (
+    resource_groups,
+    workspaces,
+    computes,
+    datastores,
+    environments,
+    models,
+    data,
+    codes,
+    online_endpoints,
+    online_deployments,
+    operations,
+)
+LOGIN = (openid, grants, managed_identity, metadata)
+DATAPLANE = (discovery,)
+STUDIO = (status,)
+# Hosts that are taken so that nothing leaves the machine by them, and that answer 501.
+NOT_HERE: tuple[hosts.Mount, ...] = ("file", "acr", "scoring")
+
+
+def serve(settings: Settings) -> int:
+    """Runs the platform until SIGTERM or SIGINT; returns the exit code.
+
+    SIGTERM ends workers and gateway too: they come back with the next start. A platform that is killed leaves them
+    running, and the next one finds them again.
+    """
+    uvloop.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    db = Database(f"sqlite:///{settings.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
+    supervisor = Supervisor(settings, db)
+    parts = Parts(settings, db, tokens.signing_key(settings.home), supervisor)
+    listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
+    supervisor.start()
+    await _until_told()
+    await listener.close()
+    supervisor.stop()
+    supervisor.end_everything()
+    db.close()
+
+
+def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
+    """Builds the app of every mount, with the rule by which its callers are known."""
+    return {
+        "arm": stack.app(_router(ARM), parts, bearer(ARM_AUDIENCES)),
+        "login": stack.app(_router(LOGIN), parts, anyone),
+        "graph": stack.app(_router((graph,)), parts, bearer(GRAPH_AUDIENCES)),
+        "telemetry": stack.app(_router((telemetry,)), parts, anyone),
+        "dataplane": stack.app(_router(DATAPLANE), parts, anyone),
+        "blob": service.app(parts.settings),
+        "studio": stack.app(_router(STUDIO), parts, anyone),
+        **{mount: stack.app(Router(()), parts, anyone) for mount in NOT_HERE},
+    }
+
+
+def _router(modules: tuple[Any, ...]) -> Router:
+    return Router([route for module in modules for route in module.ROUTES])
+
+
+def dispatch(apps: Mapping[hosts.Mount, ASGIApp]) -> ASGIApp:
+    """Makes the one app that the port serves: each request goes to the mount of its host, or else of its path."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        mount = hosts.mount_for(host.decode("latin-1"), scope["path"])
+        await apps[mount](scope, receive, send)
+
+    return app
+
+
+async def _until_told() -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()

@@ -1,0 +1,76 @@
+"""Workspaces by the official SDK: born when named, created, updated, listed, deleted; and strict as Azure is."""
+
+import uuid
+
+import pytest
+from azure.ai.ml import MLClient
+from azure.ai.ml.entities import Hub, Project, Workspace
+from azure.core.exceptions import ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+
+from tests.conftest import GROUP, SUBSCRIPTION, Platform
+
+
+def test_a_workspace_is_there_when_it_is_first_named(ml: MLClient) -> None:
+    found = ml.workspaces.get(ml.workspace_name)
+    assert found.name == ml.workspace_name
+    assert found.location == "eastus"
+    assert found.discovery_url == "https://eastus.api.azureml.ms/discovery"
+    assert found.mlflow_tracking_uri.endswith(f"/workspaces/{ml.workspace_name}")
+    assert {store.name for store in ml.datastores.list()} == {
+        "workspaceblobstore",
+        "workspaceartifactstore",
+        "workspacefilestore",
+        "workspaceworkingdirectory",
+    }
+
+
+def test_create_keeps_location_tags_and_description(ml: MLClient) -> None:
+    name = f"made-{uuid.uuid4().hex[:6]}"
+    made = ml.workspaces.begin_create(
+        Workspace(name=name, location="westeurope", tags={"team": "vision"}, description="for churn")
+    ).result()
+    assert (made.location, made.tags, made.description) == ("westeurope", {"team": "vision"}, "for churn")
+    assert name in {one.name for one in ml.workspaces.list()}
+
+
+def test_update_changes_what_is_named_and_keeps_the_rest(ml: MLClient) -> None:
+    before = ml.workspaces.begin_create(Workspace(name=ml.workspace_name, tags={"a": "1"}, description="old")).result()
+    after = ml.workspaces.begin_update(Workspace(name=before.name, description="new")).result()
+    assert (after.description, after.tags) == ("new", {"a": "1"})
+
+
+def test_delete_removes_the_workspace_and_what_is_in_it(ml: MLClient) -> None:
+    name = f"gone-{uuid.uuid4().hex[:6]}"
+    ml.workspaces.begin_create(Workspace(name=name)).result()
+    ml.workspaces.begin_delete(name, delete_dependent_resources=False).result()
+    assert name not in {one.name for one in ml.workspaces.list()}
+
+
+def test_keys_open_the_workspaces_storage(ml: MLClient) -> None:
+    keys = ml.workspaces.get_keys(ml.workspace_name)
+    store = ml.datastores.get("workspaceblobstore", include_secrets=True)
+    assert keys.user_storage_key == store.credentials.account_key
+
+
+@pytest.fixture
+def strict(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
+    own_platform.flags = ("--strict",)
+    own_platform.start()
+    for name, value in own_platform.environ.items():
+        monkeypatch.setenv(name, value)
+    return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "strict-one")
+
+
+def test_strict_answers_404_until_a_deployment_makes_the_workspace(strict: MLClient) -> None:
+    with pytest.raises(ResourceNotFoundError, match="strict-one"):
+        strict.workspaces.get("strict-one")
+    made = strict.workspaces.begin_create(Workspace(name="strict-one", location="westus2", tags={"k": "v"})).result()
+    assert (made.name, made.location, made.tags) == ("strict-one", "westus2", {"k": "v"})
+    assert strict.workspaces.get("strict-one").location == "westus2"
+
+
+def test_hubs_and_projects_keep_their_kind(strict: MLClient) -> None:
+    hub = strict.workspaces.begin_create(Hub(name="hub-one", location="westus2")).result()
+    project = strict.workspaces.begin_create(Project(name="project-one", location="westus2", hub_id=hub.id)).result()
+    assert (hub._kind, project._kind) == ("hub", "project")
