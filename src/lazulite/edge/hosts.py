@@ -90,10 +90,11 @@ def mount_for(host: str, path: str) -> Mount:
     mount = azure_mount(host)
     if mount:
         return mount
-    if _TENANT_PATH.match(path):
-        return "login"
     lower = path.lower()
-    return next((mount for prefix, mount in PATHS if lower == prefix or lower.startswith(prefix + "/")), "studio")
+    for prefix, own in PATHS:
+        if lower == prefix or lower.startswith(prefix + "/"):
+            return own
+    return "login" if _TENANT_PATH.match(path) else "studio"
 
 
 def is_local_name(host: str) -> bool:

@@ -8,7 +8,6 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from lazulite import clock
 from lazulite.edge import gate, hosts, sockets, upstream
@@ -20,17 +19,24 @@ from lazulite.settings import Settings, reachable
 Serve = Callable[[socket.socket, str | None], Awaitable[None]]
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_AUTHORITY = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,252}))(?::(?P<port>[0-9]{1,5}))?"
+)
+_ABSOLUTE = re.compile(r"http://(?:[^/?@]*@)?(?P<authority>[^/?@]+)(?P<rest>.*)", re.IGNORECASE)
 _FAREWELL_S = 1.0
 _HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "proxy-authorization"})
 
 
 class ProxyAuthenticationRequired(LazuliteError):
+    """The port is exposed, and the client did not present the secret."""
+
     status = 407
     code = "ProxyAuthenticationRequired"
 
 
 class BadGateway(LazuliteError):
+    """A host that is not ours could not be reached."""
+
     status = 502
     code = "BadGateway"
 
@@ -101,19 +107,19 @@ class Proxy:
 
     async def _forward(self, connection: socket.socket, request: Request, who: str) -> None:
         """Passes on one plain request; the answer says `Connection: close`, since the next may be for another host."""
-        parts = urlsplit(request.target)
-        if parts.scheme != "http":
+        match = _ABSOLUTE.fullmatch(request.target)
+        if not match:
             raise BadRequest(f'A proxy request for "{request.target[:200]}" must be a CONNECT, or have an http URL.')
-        host, port = target_of(parts.netloc.rpartition("@")[2], 80)
+        host, port = target_of(match["authority"], 80)
         mount, proxy = hosts.azure_mount(host), None
         if mount:
             way = await (self._gateway() if mount == "scoring" else self._inside())
         else:
             self._allow(host, port, who)
             way, proxy = await self._way_out.plain(host, port)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = request.target if proxy else "/" + match["rest"].removeprefix("/")
         with way:
-            await _send(way, _rewritten(request, request.target if proxy else path, upstream.authorization(proxy)))
+            await _send(way, _rewritten(request, target, upstream.authorization(proxy)))
             await sockets.join(connection, way)
 
     async def _inside(self) -> socket.socket:
@@ -147,14 +153,13 @@ def parse(head: bytes) -> Request:
     return Request(method, target, version, tuple((line.partition(":")[0].strip().lower(), line) for line in lines))
 
 
-def target_of(authority: str, default_port: int | None = None) -> tuple[str, int]:
+def target_of(authority: str, default_port: int = 0) -> tuple[str, int]:
     """Splits `host:port`, `[::1]:443`; the host lower-cased. Raises BadRequest when it is not that."""
-    host = hosts.bare_name(authority)
-    port = authority.rpartition(":")[2] if not authority.endswith("]") and ":" in authority else str(default_port)
-    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
-    if not is_port or not (hosts.is_address(host) or _NAME.fullmatch(host)):
+    match = _AUTHORITY.fullmatch(authority)
+    port = int(match["port"] or default_port) if match else 0
+    if not match or not 0 < port < 65536 or (match["address"] and not hosts.is_address(match["address"])):
         raise BadRequest(f'"{authority[:200]}" does not name a host and a port.', target="host")
-    return host, int(port)
+    return hosts.bare_name(match["address"] or match["name"]), port
 
 
 def _rewritten(request: Request, target: str, authorization: str) -> bytes:
