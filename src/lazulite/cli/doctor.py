@@ -1,0 +1,213 @@
+"""`lazulite doctor`: what the platform needs of this machine, each thing tried for real."""
+
+import dataclasses
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import uv
+
+from lazulite import settings
+from lazulite.cli import lock, ports
+from lazulite.cli.grammar import HOME, OUTPUT, Arguments, Command, Group, Json
+from lazulite.cli.lock import Running
+from lazulite.settings import Settings
+
+_COMMAND_LIMIT_S = 20
+_DISK_ENOUGH_BYTES, _DISK_LEAST_BYTES = 10 << 30, 1 << 30
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, the final zero and a file's own name included.
+_SOCKET_FOLDER_LIMIT = 104 - 32
+_TLS_NAME = "management.azure.com"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found. fix: what to do, "" when nothing needs doing."""
+
+    what: str
+    state: Literal["ok", "warning", "failed"]
+    said: str
+    fix: str = ""
+
+
+Check = Callable[[Settings, Running | None], Finding]
+
+
+def _home(own: Settings, running: Running | None) -> Finding:
+    try:
+        own.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=own.home):
+            return Finding("home", "ok", f"{own.home} can be written")
+    except OSError as error:
+        return Finding("home", "failed", f"{own.home}: {error.strerror}", "Set LAZULITE_HOME to a folder of yours.")
+
+
+def _disk(own: Settings, running: Running | None) -> Finding:
+    folder = next(one for one in (own.home, *own.home.parents) if one.exists())
+    free = shutil.disk_usage(folder).free
+    said = f"{free / (1 << 30):.1f} GiB are free where {own.home} lies"
+    if free < _DISK_LEAST_BYTES:
+        return Finding("disk", "failed", said, "Free some space: not even a small environment fits.")
+    if free < _DISK_ENOUGH_BYTES:
+        return Finding("disk", "warning", said, "Free some space: an environment with torch takes 5 GiB.")
+    return Finding("disk", "ok", said)
+
+
+def _sockets(own: Settings, running: Running | None) -> Finding:
+    try:
+        own.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return Finding(
+            "sockets", "failed", f"{own.sockets}: {error.strerror}", "Set XDG_RUNTIME_DIR to a folder of yours."
+        )
+    if len(str(own.sockets)) > _SOCKET_FOLDER_LIMIT:
+        return Finding(
+            "sockets", "failed", f"{own.sockets} is too long a path", "Set XDG_RUNTIME_DIR to a shorter one."
+        )
+    return Finding("sockets", "ok", f"{own.sockets} can hold sockets")
+
+
+def _port(own: Settings, running: Running | None) -> Finding:
+    return _one_port("port", own.host, own.port, running, "--port")
+
+
+def _scoring_port(own: Settings, running: Running | None) -> Finding:
+    return _one_port("scoring", own.host, own.scoring_port, running, "--scoring-port")
+
+
+def _one_port(what: str, host: str, port: int, running: Running | None, option: str) -> Finding:
+    if running:
+        return Finding(what, "ok", f"{host}:{port} is this platform's, pid {running.pid}")
+    if ports.is_free(host, port):
+        return Finding(what, "ok", f"{host}:{port} is free")
+    return Finding(
+        what, "failed", f"{host}:{port} is taken by {ports.taken_by(host, port)}", f"Use `lazulite up {option} N`."
+    )
+
+
+def _uv(own: Settings, running: Running | None) -> Finding:
+    try:
+        return Finding("uv", "ok", _said_by(uv.find_uv_bin(), "--version"))
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("uv", "failed", f"uv does not run: {error}", "Install Lazulite again: uv comes with it.")
+
+
+def _pythons(own: Settings, running: Running | None) -> Finding:
+    try:
+        lines = _said_by(uv.find_uv_bin(), "python", "list", "--only-installed").splitlines()
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("python", "failed", f"uv finds no Python: {error}", "Install one with `uv python install 3.10`.")
+    found = sorted({line.split("-")[1] for line in lines if line.startswith("cpython-")}, reverse=True)
+    if not found:
+        return Finding("python", "warning", "uv finds no Python for environments", "`uv python install 3.10` gets one.")
+    return Finding("python", "ok", f"environments can have Python {', '.join(found)}; uv fetches others")
+
+
+def _sdk(own: Settings, running: Running | None) -> Finding:
+    try:
+        return Finding("sdk", "ok", f"azure-ai-ml {version('azure-ai-ml')} reads YAML files")
+    except PackageNotFoundError:
+        return Finding("sdk", "failed", "azure-ai-ml is not installed", "Install Lazulite again: it comes with it.")
+
+
+def _containers(own: Settings, running: Running | None) -> Finding:
+    for engine in ("docker", "podman"):
+        program = shutil.which(engine)
+        if not program:
+            continue
+        try:
+            return Finding(
+                "containers", "ok", f"{engine} {_said_by(program, 'info', '--format', '{{.ServerVersion}}')}"
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return Finding(
+                "containers", "warning", f"{engine} is here but does not answer: {error}", f"Start {engine}."
+            )
+    return Finding(
+        "containers",
+        "warning",
+        "there is neither docker nor podman",
+        "Install one if your deployments bring own images.",
+    )
+
+
+def _certificates(own: Settings, running: Running | None) -> Finding:
+    bundle = own.home / "ca" / "bundle.pem"
+    if not bundle.exists():
+        return Finding("certificates", "ok", "they are made when the platform starts for the first time")
+    try:
+        context = ssl.create_default_context(cafile=str(bundle))
+        if running:
+            _shake_hands(own, context)
+    except (OSError, ssl.SSLError) as error:
+        fix = f"Stop the platform, remove {bundle.parent}, and start it again."
+        return Finding("certificates", "failed", f"{bundle}: {error}", fix)
+    known = f"{len(context.get_ca_certs())} authorities, ours among them"
+    return Finding(
+        "certificates", "ok", f"{bundle} holds {known}; {_TLS_NAME} verifies" if running else f"{bundle} holds {known}"
+    )
+
+
+def _shake_hands(own: Settings, context: ssl.SSLContext) -> None:
+    address = (settings.reachable(own.host).strip("[]"), own.port)
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=_TLS_NAME),
+    ):
+        pass
+
+
+def _said_by(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_LIMIT_S, check=True)
+    return done.stdout.strip()
+
+
+_CHECKS: tuple[Check, ...] = (
+    _home,
+    _disk,
+    _sockets,
+    _port,
+    _scoring_port,
+    _certificates,
+    _uv,
+    _pythons,
+    _sdk,
+    _containers,
+)
+
+
+def _doctor(arguments: Arguments) -> Json:
+    own = settings.read(home=arguments.home)
+    running = lock.find(own.home)
+    own = running.settings(own) if running else own
+    findings = [check(own, running) for check in _CHECKS]
+    if arguments.output or arguments.query:
+        return [dataclasses.asdict(one) for one in findings]
+    for one in findings:
+        print(f"{one.state:8} {one.what:13} {one.said}")
+        if one.fix:
+            print(f"{'':22} {one.fix}")
+    if any(one.state == "failed" for one in findings):
+        raise SystemExit(1)
+    return None
+
+
+GROUPS = (
+    Group(
+        "doctor",
+        (
+            Command(
+                "",
+                "Check what the platform needs of this machine, and say how to mend what is missing. Exit code 1 then.",
+                _doctor,
+                (HOME, *OUTPUT),
+            ),
+        ),
+    ),
+)

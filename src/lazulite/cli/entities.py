@@ -1,0 +1,285 @@
+"""Resources as `az ml` prints them: one table per noun, from the fields of its entity to the places in ARM's body.
+
+A field is (name in the entity, path in the resource, how to turn it); what is null there is left out. The tests hold
+the tables against what azure-ai-ml makes of the same bodies.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Json = Any
+Turn = Callable[[Json], Json]
+Field = tuple[str, str] | tuple[str, str, Turn]
+
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?")
+
+
+def entity(resource: Json, fields: Sequence[Field]) -> Json:
+    """Returns the entity of a resource: a nested dict, since a dot in an entity's field opens a level."""
+    made: dict[str, Any] = {}
+    for name, path, *turn in fields:
+        value = _at(resource, path)
+        if value is not None and turn:
+            value = turn[0](value)
+        if value is None:
+            continue
+        *levels, last = name.split(".")
+        inner = made
+        for level in levels:
+            inner = inner.setdefault(level, {})
+        inner[last] = value
+    return made
+
+
+def _at(resource: Json, path: str) -> Json:
+    for step in path.split("."):
+        if not isinstance(resource, dict):
+            return None
+        resource = resource.get(step)
+    return resource
+
+
+def snake(word: str) -> str:
+    """Turns ARM's spelling of a choice into az's: `SystemAssigned` -> `system_assigned`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", word).lower()
+
+
+def milliseconds(duration: str) -> int | None:
+    """Reads an ISO 8601 duration: `PT1M30.5S` -> 90500; None for anything else."""
+    match = _DURATION.fullmatch(duration)
+    if not match:
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000)
+
+
+def _seconds(duration: str) -> int | None:
+    found = milliseconds(duration)
+    return None if found is None else found // 1000
+
+
+def _azureml(arm_id: str) -> str:
+    return f"azureml:{arm_id}" if arm_id.startswith("/") else arm_id
+
+
+def _enabled(word: str) -> bool:
+    return word.lower() == "enabled"
+
+
+def _segment(position: int) -> Turn:
+    """Makes a turn that takes one segment of an ARM id: 4 the resource group, 10 the asset's or endpoint's name."""
+    return lambda arm_id: arm_id.split("/")[position]
+
+
+def _if_any(value: Json) -> Json:
+    return value or None
+
+
+def _conda(text: str) -> Json:
+    import yaml  # only where an environment with a conda file is shown
+
+    return yaml.safe_load(text)
+
+
+def _children(table: Sequence[Field]) -> Turn:
+    return lambda value: entity(value, table)
+
+
+_ID: Field = ("id", "id")
+_NAME: Field = ("name", "name")
+_LOCATION: Field = ("location", "location")
+_TAGS: Field = ("tags", "tags")
+_ABOUT: tuple[Field, ...] = (
+    ("description", "properties.description"),
+    ("tags", "properties.tags"),
+    ("properties", "properties.properties"),
+)
+_CREATION: tuple[Field, ...] = tuple(
+    (f"creation_context.{snake(name)}", f"systemData.{name}")
+    for name in ("createdAt", "createdBy", "createdByType", "lastModifiedAt", "lastModifiedBy", "lastModifiedByType")
+)
+_IDENTITY: tuple[Field, ...] = (
+    ("identity.type", "identity.type", snake),
+    ("identity.principal_id", "identity.principalId"),
+    ("identity.tenant_id", "identity.tenantId"),
+)
+_ROUTE: tuple[Field, ...] = (("port", "port"), ("path", "path"))
+_PROBE: tuple[Field, ...] = (
+    ("period", "period", _seconds),
+    ("initial_delay", "initialDelay", _seconds),
+    ("timeout", "timeout", _seconds),
+    ("success_threshold", "successThreshold"),
+    ("failure_threshold", "failureThreshold"),
+)
+
+CONTAINER: tuple[Field, ...] = (
+    _NAME,
+    ("id", "id", _azureml),
+    ("latest_version", "properties.latestVersion"),
+    *_ABOUT,
+    *_CREATION,
+)
+_VERSION: tuple[Field, ...] = (
+    ("name", "id", _segment(10)),
+    ("version", "name"),
+    *_ABOUT,
+    *_CREATION,
+)
+MODEL: tuple[Field, ...] = (
+    *_VERSION,
+    ("id", "id", _azureml),
+    ("type", "properties.modelType"),
+    ("path", "properties.modelUri"),
+    ("flavors", "properties.flavors", _if_any),
+    ("stage", "properties.stage"),
+    ("job_name", "properties.jobName"),
+)
+ENVIRONMENT: tuple[Field, ...] = (
+    *_VERSION,
+    ("id", "id", _azureml),
+    ("image", "properties.image"),
+    ("conda_file", "properties.condaFile", _conda),
+    ("build.path", "properties.build.contextUri"),
+    ("build.dockerfile_path", "properties.build.dockerfilePath"),
+    ("inference_config.liveness_route", "properties.inferenceConfig.livenessRoute", _children(_ROUTE)),
+    ("inference_config.readiness_route", "properties.inferenceConfig.readinessRoute", _children(_ROUTE)),
+    ("inference_config.scoring_route", "properties.inferenceConfig.scoringRoute", _children(_ROUTE)),
+    ("os_type", "properties.osType", str.lower),
+)
+DATA: tuple[Field, ...] = (
+    *_VERSION,
+    _ID,
+    ("path", "properties.dataUri"),
+    ("type", "properties.dataType"),
+)
+WORKSPACE: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    _LOCATION,
+    _TAGS,
+    ("resource_group", "id", _segment(4)),
+    ("description", "properties.description"),
+    ("display_name", "properties.friendlyName"),
+    ("discovery_url", "properties.discoveryUrl"),
+    ("mlflow_tracking_uri", "properties.mlFlowTrackingUri"),
+    ("hbi_workspace", "properties.hbiWorkspace"),
+    ("storage_account", "properties.storageAccount"),
+    ("container_registry", "properties.containerRegistry"),
+    ("key_vault", "properties.keyVault"),
+    ("application_insights", "properties.applicationInsights"),
+    ("public_network_access", "properties.publicNetworkAccess"),
+    ("system_datastores_auth_mode", "properties.systemDatastoresAuthMode"),
+    ("allow_roleassignment_on_rg", "properties.allowRoleAssignmentOnRG"),
+    *_IDENTITY,
+)
+COMPUTE: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    _LOCATION,
+    ("tags", "tags", _if_any),
+    ("type", "properties.computeType", str.lower),
+    ("description", "properties.description"),
+    ("created_on", "properties.createdOn"),
+    ("provisioning_state", "properties.provisioningState"),
+    ("size", "properties.properties.vmSize"),
+    ("tier", "properties.properties.vmPriority", snake),
+    ("min_instances", "properties.properties.scaleSettings.minNodeCount"),
+    ("max_instances", "properties.properties.scaleSettings.maxNodeCount"),
+    ("idle_time_before_scale_down", "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown", _seconds),
+    ("ssh_public_access_enabled", "properties.properties.remoteLoginPortPublicAccess", _enabled),
+    ("enable_node_public_ip", "properties.properties.enableNodePublicIp"),
+    ("state", "properties.properties.state"),
+    ("last_operation", "properties.properties.lastOperation"),
+    *_IDENTITY,
+)
+SIZE: tuple[Field, ...] = (
+    _NAME,
+    ("family", "family"),
+    ("v_cp_us", "vCPUs"),
+    ("gpus", "gpus"),
+    ("memory_gb", "memoryGB"),
+    ("max_resource_volume_mb", "maxResourceVolumeMB"),
+    ("os_vhd_size_mb", "osVhdSizeMB"),
+    ("low_priority_capable", "lowPriorityCapable"),
+    ("premium_io", "premiumIO"),
+    ("supported_compute_types", "supportedComputeTypes"),
+)
+USAGE: tuple[Field, ...] = (
+    _ID,
+    ("name", "name.value"),
+    ("unit", "unit"),
+    ("current_value", "currentValue"),
+    ("limit", "limit"),
+)
+NODE: tuple[Field, ...] = (
+    ("node_id", "nodeId"),
+    ("private_ip_address", "privateIpAddress"),
+    ("public_ip_address", "publicIpAddress"),
+    ("port", "port"),
+    ("node_state", "nodeState"),
+    ("run_id", "runId"),
+)
+DATASTORE: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    ("type", "properties.datastoreType", snake),
+    ("description", "properties.description"),
+    ("tags", "properties.tags"),
+    ("account_name", "properties.accountName"),
+    ("container_name", "properties.containerName"),
+    ("file_share_name", "properties.fileShareName"),
+    ("filesystem", "properties.filesystem"),
+    ("endpoint", "properties.endpoint"),
+    ("protocol", "properties.protocol"),
+    ("is_default", "properties.isDefault", _if_any),
+)
+ONLINE_ENDPOINT: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    _LOCATION,
+    _TAGS,
+    ("kind", "kind"),
+    ("description", "properties.description"),
+    ("properties", "properties.properties"),
+    ("auth_mode", "properties.authMode", snake),
+    ("scoring_uri", "properties.scoringUri"),
+    ("openapi_uri", "properties.swaggerUri"),
+    ("provisioning_state", "properties.provisioningState"),
+    ("traffic", "properties.traffic"),
+    ("mirror_traffic", "properties.mirrorTraffic"),
+    ("public_network_access", "properties.publicNetworkAccess", snake),
+    *_IDENTITY,
+)
+ONLINE_DEPLOYMENT: tuple[Field, ...] = (
+    _NAME,
+    ("endpoint_name", "id", _segment(10)),
+    _ID,
+    _TAGS,
+    ("type", "properties.endpointComputeType", snake),
+    ("description", "properties.description"),
+    ("properties", "properties.properties"),
+    ("provisioning_state", "properties.provisioningState"),
+    ("model", "properties.model", _azureml),
+    ("model_mount_path", "properties.modelMountPath"),
+    ("code_configuration.code", "properties.codeConfiguration.codeId"),
+    ("code_configuration.scoring_script", "properties.codeConfiguration.scoringScript"),
+    ("environment", "properties.environmentId", _azureml),
+    ("environment_variables", "properties.environmentVariables"),
+    ("app_insights_enabled", "properties.appInsightsEnabled"),
+    ("scale_settings.type", "properties.scaleSettings.scaleType", snake),
+    ("scale_settings.min_instances", "properties.scaleSettings.minInstances"),
+    ("scale_settings.max_instances", "properties.scaleSettings.maxInstances"),
+    ("request_settings.request_timeout_ms", "properties.requestSettings.requestTimeout", milliseconds),
+    (
+        "request_settings.max_concurrent_requests_per_instance",
+        "properties.requestSettings.maxConcurrentRequestsPerInstance",
+    ),
+    ("request_settings.max_queue_wait_ms", "properties.requestSettings.maxQueueWait", milliseconds),
+    ("liveness_probe", "properties.livenessProbe", _children(_PROBE)),
+    ("readiness_probe", "properties.readinessProbe", _children(_PROBE)),
+    ("instance_count", "sku.capacity"),
+    ("instance_type", "properties.instanceType"),
+    ("egress_public_network_access", "properties.egressPublicNetworkAccess", snake),
+    *_CREATION,
+)

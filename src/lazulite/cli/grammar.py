@@ -1,0 +1,104 @@
+"""The shape of the command line as data: groups of commands with their flags, and the parser made from them."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from lazulite.errors import LazuliteError
+
+Json = Any
+Arguments = argparse.Namespace
+
+
+class Misuse(LazuliteError):
+    """The command line itself cannot be read. Exit code 2, as az has it."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One argument. names: `("--name", "-n")`, or one bare word for a positional. options: argparse's own."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+
+
+def flag(*names: str, help: str, **options: Any) -> Flag:
+    """Makes a Flag; options are those of `ArgumentParser.add_argument`."""
+    return Flag(names, {"help": help, **options})
+
+
+@dataclass(frozen=True)
+class Command:
+    """One verb of a group.
+
+    name: "" where the group itself is the command (`lazulite up`). run: gets the parsed arguments; what it returns is
+    printed as `--output` and `--query` say, None prints nothing. It raises LazuliteError or SystemExit to fail.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Arguments], Json]
+    flags: tuple[Flag, ...] = ()
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A noun with its verbs, in the order in which help lists them. other: does what no verb fits; None refuses it."""
+
+    name: str
+    commands: tuple[Command, ...]
+    other: Callable[[Sequence[str]], None] | None = None
+
+
+OUTPUT = (
+    flag(
+        "--output",
+        "-o",
+        choices=("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none"),
+        help="How the result is printed: json unless it says otherwise.",
+    ),
+    flag("--query", metavar="JMESPATH", help="Print only what this JMESPath expression finds in the result."),
+)
+HOME = flag("--home", metavar="DIR", help="The platform's folder: LAZULITE_HOME, or ~/.lazulite.")
+SCOPE = (
+    flag("--workspace-name", "-w", metavar="NAME", help="The workspace; the configured one, or the only one there is."),
+    flag("--resource-group", "-g", metavar="NAME", help="The resource group; as with the workspace."),
+    flag("--subscription", metavar="ID", help="The subscription; the one that has the workspace, if it can be told."),
+    flag("--only-show-errors", "--verbose", "--debug", action="store_true", help="Taken, as az does; changes nothing."),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Misuse(f"{message}.", hint=f"`{self.prog} --help` lists what it takes.")
+
+
+def parser(program: str, command: Command) -> argparse.ArgumentParser:
+    """Makes the parser of one command; program: all words before its arguments, `lazulite model show`."""
+    made = _Parser(
+        prog=program,
+        description=command.help,
+        epilog=f"example:\n  {command.example}" if command.example else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    for one in command.flags:
+        made.add_argument(*one.names, **one.options)
+    return made
+
+
+def find(group: Group, words: Sequence[str]) -> tuple[Command, Sequence[str]] | None:
+    """Splits `["show", "-n", "m"]` into the command and its arguments; None for a verb that the group does not have."""
+    for command in group.commands:
+        verb = command.name.split()
+        if list(words[: len(verb)]) == verb:
+            return command, words[len(verb) :]
+    return None
+
+
+def overview(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """Lays out names and their one-line helps in two columns."""
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join([title, "", *(f"  {name.ljust(width)}{help}" for name, help in rows)])

@@ -1,0 +1,14 @@
+"""The two modules that take long to import, loaded when a command needs one and never before."""
+
+import importlib
+from types import ModuleType
+
+_MODULES = {
+    "platform": "lazulite.app",  # the whole platform
+    "sdk": "lazulite.cli.sdk",  # azure-ai-ml, which takes seconds
+}
+
+
+def load(name: str) -> ModuleType:
+    """Returns the module of this name in the table above."""
+    return importlib.import_module(_MODULES[name])

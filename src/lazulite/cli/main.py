@@ -1,0 +1,115 @@
+"""The `lazulite` command: loads the module of the command that is meant and no other, prints, says errors."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from lazulite import __version__
+from lazulite.cli import grammar, output
+from lazulite.cli.grammar import Command, Group, Misuse
+from lazulite.errors import LazuliteError
+
+# Every group, in the order of the help: its module, whose GROUPS hold it, and what it is for.
+COMMANDS = {
+    "up": ("lazulite.cli.platform", "Start the platform."),
+    "down": ("lazulite.cli.platform", "Stop the platform, with the endpoints that it serves."),
+    "status": ("lazulite.cli.platform", "Say whether the platform is up, and where."),
+    "logs": ("lazulite.cli.platform", "Show what the platform or the gateway has logged."),
+    "doctor": ("lazulite.cli.doctor", "Check what the platform needs of this machine."),
+    "run": ("lazulite.cli.run", "Run a program with its Azure clients pointed here."),
+    "env": ("lazulite.cli.run", "Print the environment that `run` gives, for eval."),
+    "serve": ("lazulite.cli.serve", "Serve one scoring script by itself."),
+    "az": ("lazulite.cli.az", "Answer as Azure's own command line does; `run` puts it first on PATH."),
+}
+NOUNS = {
+    "workspace": ("lazulite.cli.workspace", "Workspaces: where everything else lies."),
+    "compute": ("lazulite.cli.compute", "Computes: clusters and instances."),
+    "datastore": ("lazulite.cli.datastore", "Datastores: where bytes are."),
+    "data": ("lazulite.cli.data", "Data assets: named, versioned files and folders."),
+    "environment": ("lazulite.cli.environment", "Environments: what a script runs in."),
+    "model": ("lazulite.cli.model", "Models: named, versioned files and folders to serve."),
+    "online-endpoint": ("lazulite.cli.online_endpoint", "Online endpoints: addresses that score."),
+    "online-deployment": ("lazulite.cli.online_deployment", "Online deployments: what answers at an endpoint."),
+}
+GROUPS = {**COMMANDS, **NOUNS}
+
+EXIT_FAILED, EXIT_MISUSED, EXIT_NOT_FOUND = 1, 2, 3
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code: 0, 1 failed, 2 misused, 3 not found, as az has them."""
+    try:
+        _run(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+    except LazuliteError as error:
+        print(explain(error), file=sys.stderr)
+        if isinstance(error, Misuse):
+            return EXIT_MISUSED
+        return EXIT_NOT_FOUND if error.status == 404 else EXIT_FAILED
+    except KeyboardInterrupt:
+        return 128 + 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `lazulite … | head`
+        return EXIT_FAILED
+    return 0
+
+
+def _run(words: Sequence[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+    elif words[0] in ("--version", "version"):
+        print(__version__)
+    else:
+        run_group("lazulite", words)
+
+
+def _help() -> str:
+    title = f"Lazulite {__version__}: Azure Machine Learning on your own machine.\n\nlazulite COMMAND --help says more."
+    return f"{list_groups(title, COMMANDS)}\n\n{list_groups('As az ml has them:', NOUNS)}"
+
+
+def list_groups(title: str, groups: Mapping[str, tuple[str, str]]) -> str:
+    """Lays out groups with what they are for."""
+    return grammar.overview(title, [(name, purpose) for name, (_, purpose) in groups.items()])
+
+
+def run_group(program: str, words: Sequence[str]) -> None:
+    """Runs the command that the words name, its group first, and prints its result."""
+    if words[0] not in GROUPS:
+        raise Misuse(f'"{words[0]}" is not a command of {program}.', hint=f"It has {', '.join(GROUPS)}.")
+    group, program, words = load(words[0]), f"{program} {words[0]}", words[1:]
+    verbs = [(command.name, command.help) for command in group.commands]
+    found = grammar.find(group, words)
+    if found:
+        _run_command(program, *found)
+    elif not words or words[0] in ("-h", "--help"):
+        print(grammar.overview(GROUPS[group.name][1], verbs))
+    elif group.other:
+        group.other(words)
+    else:
+        can = ", ".join(name for name, _ in verbs)
+        raise Misuse(f'"{words[0]}" is not something that {program} can do.', hint=f"It can {can}.")
+
+
+def _run_command(program: str, command: Command, words: Sequence[str]) -> None:
+    arguments = grammar.parser(f"{program} {command.name}".rstrip(), command).parse_args(words)
+    result = command.run(arguments)
+    sys.stdout.write(output.render(result, vars(arguments).get("output"), vars(arguments).get("query")))
+
+
+def load(name: str) -> Group:
+    """Returns a group by its name, from the one module that defines it."""
+    groups: tuple[Group, ...] = importlib.import_module(GROUPS[name][0]).GROUPS
+    return next(group for group in groups if group.name == name)
+
+
+def explain(error: LazuliteError) -> str:
+    """Prints an error for people: what and where, an empty line, what to do."""
+    code = f"({error.code}) " if error.code not in ("", LazuliteError.code) else ""
+    hint = f"\n\nhint: {error.hint}" if error.hint else ""
+    return f"error: {code}{error.message}{hint}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

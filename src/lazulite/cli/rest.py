@@ -1,0 +1,153 @@
+"""HTTP for the commands: one request, the pages of a list, the end of a long-running operation. Only http.client."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from lazulite import clock
+from lazulite.errors import LazuliteError
+from lazulite.settings import Settings
+
+Json = Any
+Query = Mapping[str, str | int]
+
+ARM = "management.azure.com"
+_API_VERSION = "2025-12-01"
+_POLL_S = 0.1
+_POLL_LIMIT_S = 1.0
+_DONE = ("succeeded", "failed", "canceled")
+
+
+class Refused(LazuliteError):
+    """What the platform, or a deployment, answered instead of a result."""
+
+    def __init__(self, status: int, message: str, code: str) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response, read whole. headers: lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    def json(self) -> Json:
+        """Returns the body as JSON, None when it is empty. Raises Refused when it is not JSON."""
+        if not self.raw:
+            return None
+        try:
+            return json.loads(self.raw)
+        except ValueError as error:
+            raise Refused(self.status, "The answer is not JSON: is this Lazulite's port?", "InvalidAnswer") from error
+
+
+def send(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float = 60,
+    bundle: str | None = None,
+) -> Answer:
+    """Sends one request straight to the address, without any proxy.
+
+    bundle: the file of certificates that https is checked against. Raises Refused for anything but 2xx and 304, with
+    the error that the body holds, and OSError when nothing answers.
+    """
+    parts = urlsplit(url)
+    connection = _connect(parts.scheme, parts.hostname or "", parts.port, timeout_s, bundle)
+    try:
+        connection.request(method, f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", body, headers or {})
+        response = connection.getresponse()
+        lower = {name.lower(): value for name, value in response.getheaders()}
+        answer = Answer(response.status, lower, response.read())
+    except http.client.HTTPException as error:
+        raise Refused(0, f"{url} does not speak HTTP: {error!r}.", "InvalidAnswer") from error
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise _refusal(answer)
+    return answer
+
+
+def _connect(
+    scheme: str, host: str, port: int | None, timeout_s: float, bundle: str | None
+) -> http.client.HTTPConnection:
+    if scheme == "https":
+        context = ssl.create_default_context(cafile=bundle)
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+
+def _refusal(answer: Answer) -> Refused:
+    try:
+        error = json.loads(answer.raw)["error"]
+        return Refused(answer.status, str(error["message"]), str(error["code"]))
+    except (ValueError, KeyError, TypeError):
+        said = answer.raw.decode(errors="replace").strip()[:2000]
+        return Refused(answer.status, f"HTTP {answer.status}: {said or 'no more was said'}", "")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The platform's management API, spoken to over its plain port under Azure's own host name.
+
+    token: a bearer token for `https://management.azure.com`.
+    """
+
+    settings: Settings
+    token: str
+
+    def get(self, path: str, query: Query | None = None) -> Json:
+        """Returns the resource at an ARM path."""
+        return self.call("GET", path, query=query).json()
+
+    def all(self, path: str, query: Query | None = None) -> list[Json]:
+        """Returns every item of a list, all pages."""
+        page = self.get(path, query)
+        values = list(page["value"])
+        while page.get("nextLink"):
+            link = urlsplit(page["nextLink"])
+            page = self._send("GET", f"{link.path}?{link.query}").json()
+            values += page["value"]
+        return values
+
+    def call(self, method: str, path: str, body: Json = None, query: Query | None = None) -> Answer:
+        """Sends one request; api-version is added."""
+        encoded = urlencode({"api-version": _API_VERSION, **(query or {})})
+        return self._send(method, f"{path}?{encoded}", body)
+
+    def finish(self, answer: Answer) -> None:
+        """Waits for the operation that an answer has begun, if it has. Raises Refused with its error if it fails."""
+        where = answer.headers.get("azure-asyncoperation")
+        pause_s = _POLL_S
+        while where:
+            link = urlsplit(where)
+            state = self._send("GET", f"{link.path}?{link.query}").json()
+            if state["status"].lower() in _DONE:
+                return _raise_failure(state)
+            clock.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _POLL_LIMIT_S)
+        return None
+
+    def _send(self, method: str, target: str, body: Json = None) -> Answer:
+        headers = {"Host": ARM, "Authorization": f"Bearer {self.token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        raw = None if body is None else json.dumps(body).encode()
+        return send(method, self.settings.url + target, raw, headers)
+
+
+def _raise_failure(state: Json) -> None:
+    if state["status"].lower() == "succeeded":
+        return
+    error = state.get("error") or {}
+    raise Refused(0, error.get("message") or f"The operation is {state['status']}.", error.get("code") or "")

@@ -1,0 +1,129 @@
+"""Entities by azure-ai-ml, which takes seconds to import: what YAML files and `--set` mean, uploads and downloads.
+
+Only verbs.sdk() loads this module.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from azure.ai.ml import (
+    MLClient,
+    load_compute,
+    load_data,
+    load_datastore,
+    load_environment,
+    load_model,
+    load_online_deployment,
+    load_online_endpoint,
+    load_workspace,
+)
+from azure.ai.ml.exceptions import MlException
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import AzureError, HttpResponseError
+from marshmallow import ValidationError
+
+from lazulite import clock
+from lazulite.cli.rest import Refused
+from lazulite.cli.session import Session, token
+from lazulite.errors import BadRequest
+from lazulite.identity.environment import client_environment
+
+# By az's noun: how a file is read, the client's operations, and the method that makes or changes one.
+_NOUNS: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "workspace": (load_workspace, "workspaces", "begin_create"),
+    "compute": (load_compute, "compute", "begin_create_or_update"),
+    "datastore": (load_datastore, "datastores", "create_or_update"),
+    "data": (load_data, "data", "create_or_update"),
+    "environment": (load_environment, "environments", "create_or_update"),
+    "model": (load_model, "models", "create_or_update"),
+    "online-endpoint": (load_online_endpoint, "online_endpoints", "begin_create_or_update"),
+    "online-deployment": (load_online_deployment, "online_deployments", "begin_create_or_update"),
+}
+_TOKEN_LIFETIME_S = 3600  # how long the client may keep one before it asks again
+
+
+class _Credential:
+    """Gives the client the tokens that every other command gets."""
+
+    def __init__(self, session: Session) -> None:
+        self._settings = session.arm.settings
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """Returns a token for the resource of the one scope that is asked for."""
+        resource = scopes[0].removesuffix("/.default")
+        return AccessToken(token(self._settings, resource), int(clock.now().timestamp()) + _TOKEN_LIFETIME_S)
+
+
+def create(session: Session, noun: str, file: str | None, overrides: Mapping[str, Any], wait: bool) -> Any:
+    """Makes what a YAML file describes, or changes what is there; returns the entity (`name`, `version`, ...).
+
+    overrides: field -> value, as `--set` has them; they win over the file. Raises BadRequest for a file that is wrong
+    and Refused for what the platform refuses.
+    """
+    load, operations, method = _NOUNS[noun]
+    with _client(session) as client:
+        entity = load(source=file, params_override=[{field: value} for field, value in overrides.items()])
+        return _apply(getattr(getattr(client, operations), method), entity, wait)
+
+
+def update(session: Session, noun: str, which: Mapping[str, str], changes: Mapping[str, Any], wait: bool) -> Any:
+    """Sets fields of what is there: `{"tags.a": "b"}`. which: what names it, `{"name": ..., "version": ...}`."""
+    _, operations, method = _NOUNS[noun]
+    with _client(session) as client:
+        group = getattr(client, operations)
+        entity = group.get(**which)
+        for field, value in changes.items():
+            _assign(entity, field, value)
+        return _apply(getattr(group, method), entity, wait)
+
+
+def download_model(session: Session, name: str, version: str, folder: str) -> None:
+    """Downloads a model's files into `folder/name`."""
+    with _client(session) as client:
+        client.models.download(name=name, version=version, download_path=folder)
+
+
+def _apply(method: Callable[..., Any], entity: Any, wait: bool) -> Any:
+    answer = method(entity)
+    if hasattr(answer, "result"):
+        if wait:
+            answer.result()
+        return entity
+    return answer
+
+
+def _assign(entity: Any, field: str, value: Any) -> None:
+    *levels, last = field.split(".")
+    for level in levels:
+        entity = entity[level] if isinstance(entity, dict) else getattr(entity, level, None)
+    if isinstance(entity, dict):
+        entity[last] = value
+    elif hasattr(entity, last):
+        setattr(entity, last, value)
+    else:
+        raise BadRequest(
+            f'There is no field "{field}" to set.', target=field, hint="`show` lists the fields there are."
+        )
+
+
+@contextlib.contextmanager
+def _client(session: Session) -> Iterator[MLClient]:
+    """Opens a client that comes here through the proxy, its chatter on stderr, its errors told as ours."""
+    os.environ.update(client_environment(session.arm.settings))
+    where = session.workspace
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield MLClient(_Credential(session), where.subscription, where.resource_group, where.workspace)
+        except HttpResponseError as error:
+            raise _refused(error) from error
+        except (AzureError, MlException, ValidationError) as error:
+            raise BadRequest(str(error).strip()) from error
+
+
+def _refused(error: HttpResponseError) -> Refused:
+    code = error.error.code if error.error else ""
+    message = error.error.message if error.error else error.message
+    return Refused(error.status_code or 0, message or str(error), code or "")

@@ -1,0 +1,136 @@
+"""The verbs that nouns share: list, show, create, update, delete; each is made from a Noun as one Command."""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from lazulite.cli import late
+from lazulite.cli.entities import Field, entity
+from lazulite.cli.grammar import OUTPUT, SCOPE, Arguments, Command, Flag, Json, flag
+from lazulite.cli.session import Session, open_workspace
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Reads `NAME=VALUE`, for argparse."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=VALUE")
+    return name, value
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """Reads `FIELD=VALUE`, for argparse; a value that is JSON is taken as what it says, any other as text."""
+    name, value = pair(text)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+COMMON = (*SCOPE, *OUTPUT)
+NAME = flag("--name", "-n", required=True, help="Its name.")
+NEW_NAME = flag("--name", "-n", help="Its name, if not the file's.")
+FILE = flag("--file", "-f", metavar="YAML", help="The YAML file that describes it.")
+SET = flag(
+    "--set",
+    nargs="+",
+    action="extend",
+    type=assignment,
+    metavar="FIELD=VALUE",
+    default=[],
+    help="Fields to set, as in the YAML file; a dot goes a level down: tags.team=vision.",
+)
+NO_WAIT = flag("--no-wait", action="store_true", help="Return as soon as the request is accepted.")
+YES = flag("--yes", "-y", action="store_true", help="Taken, as az does; nothing is asked here.")
+DESCRIPTION = flag("--description", help="What it is, for people.")
+TAGS = flag("--tags", nargs="+", action="extend", type=pair, metavar="NAME=VALUE", help="Tags to put on it.")
+MAX_RESULTS = flag("--max-results", "-r", type=int, metavar="N", help="At most so many.")
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A named child of a workspace. word: az's noun; kind: ARM's plural; fields: how it is printed."""
+
+    word: str
+    kind: str
+    fields: Sequence[Field]
+
+    def show(self, session: Session, name: str) -> Json:
+        """Returns one, as it is printed."""
+        return entity(session.arm.get(session.path(self.kind, name)), self.fields)
+
+
+def sdk() -> ModuleType:
+    """Loads what makes entities of YAML files, and with it azure-ai-ml, which takes seconds."""
+    logging.getLogger("azure").setLevel(logging.ERROR)  # its remarks on its own experimental classes
+    return late.load("sdk")
+
+
+def listing(noun: Noun) -> Command:
+    """Makes `list`."""
+
+    def run(arguments: Arguments) -> Json:
+        session = open_workspace(arguments)
+        rows = session.arm.all(session.path(noun.kind))
+        return [entity(row, noun.fields) for row in rows[: arguments.max_results]]
+
+    return Command("list", f"List the {noun.word}s of a workspace.", run, (MAX_RESULTS, *COMMON))
+
+
+def showing(noun: Noun) -> Command:
+    """Makes `show`."""
+
+    def run(arguments: Arguments) -> Json:
+        return noun.show(open_workspace(arguments), arguments.name)
+
+    return Command("show", f"Show one {noun.word}.", run, (NAME, *COMMON))
+
+
+def creating(noun: Noun, own: tuple[Flag, ...], example: str) -> Command:
+    """Makes `create`. own: flags that stand for fields of the YAML file, and win over it."""
+
+    def run(arguments: Arguments) -> Json:
+        session = open_workspace(arguments)
+        made = sdk().create(session, noun.word, arguments.file, overrides(arguments, own), not arguments.no_wait)
+        return noun.show(session, made.name)
+
+    what = f"Create a {noun.word} from a YAML file, or change it to what the file says."
+    return Command("create", what, run, (FILE, *own, SET, NO_WAIT, *COMMON), example)
+
+
+def updating(noun: Noun) -> Command:
+    """Makes `update`."""
+
+    def run(arguments: Arguments) -> Json:
+        session = open_workspace(arguments)
+        sdk().update(session, noun.word, {"name": arguments.name}, dict(arguments.set), not arguments.no_wait)
+        return noun.show(session, arguments.name)
+
+    return Command("update", f"Change fields of a {noun.word}.", run, (NAME, SET, NO_WAIT, *COMMON))
+
+
+def deleting(noun: Noun) -> Command:
+    """Makes `delete`."""
+
+    def run(arguments: Arguments) -> None:
+        session = open_workspace(arguments)
+        answer = session.arm.call("DELETE", session.path(noun.kind, arguments.name))
+        if not arguments.no_wait:
+            session.arm.finish(answer)
+
+    return Command("delete", f"Delete a {noun.word}.", run, (NAME, YES, NO_WAIT, *COMMON))
+
+
+def overrides(arguments: Arguments, own: Sequence[Flag]) -> dict[str, Any]:
+    """Returns what the flags and `--set` say instead of the YAML file: `{"min_instances": 2, "tags.a": "b"}`."""
+    given = {}
+    for one in own:
+        field = one.names[0].removeprefix("--").replace("-", "_")
+        value = getattr(arguments, field)
+        if value is not None:
+            given[field] = dict(value) if one is TAGS else value
+    return given | dict(arguments.set)
