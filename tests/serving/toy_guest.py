@@ -1,0 +1,119 @@
+"""A worker of docs/guest-protocol.md for the gateway's tests: `python toy_guest.py SOCKET`. What it does, the path says.
+
+/score echoes the body. Query: status=N, sleep_ms=N, die=1, chunks=N (answers in N chunks, sleep_ms between them),
+break=1 (dies within a chunked answer), bad_head=1, size=N (answers N bytes), told=1 (answers what it was told as JSON).
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import uuid
+from urllib.parse import parse_qsl, urlsplit
+
+REQUEST = struct.Struct(">IQI16s")
+RESPONSE = struct.Struct(">IQII")
+CHUNKED = 2**64 - 1
+
+
+class CalledOff(Exception):
+    pass
+
+
+class Toy:
+    def __init__(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(16)
+        self.connection = None
+        self.is_running = False
+        signal.signal(signal.SIGUSR1, self.look)
+
+    def look(self, *_):
+        if self.is_running and self.is_gone():
+            self.is_running = False
+            raise CalledOff
+
+    def is_gone(self):
+        poll = select.poll()
+        poll.register(self.connection, 0)
+        return bool(poll.poll(0))
+
+    def serve(self):
+        while True:
+            self.connection, _ = self.listener.accept()
+            with self.connection:
+                try:
+                    self.connection.sendall(b"lazulite-guest\x01")
+                    while self.one():
+                        pass
+                except CalledOff:
+                    print("called off", flush=True)
+                except OSError as error:
+                    print("connection ended:", error, flush=True)
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            piece = self.connection.recv(min(size - len(data), 1 << 20), socket.MSG_WAITALL)
+            if not piece:
+                raise ConnectionError("the gateway is gone")
+            data += piece
+        return data
+
+    def one(self):
+        head_bytes, body_bytes, timeout_ms, request_id = REQUEST.unpack(self.read(REQUEST.size))
+        head = self.read(head_bytes)
+        body, parts = b"", 0
+        if body_bytes == CHUNKED:
+            while size := struct.unpack(">I", self.read(4))[0]:
+                body += self.read(size)
+                parts += 1
+        else:
+            body = self.read(body_bytes)
+        target = head.rpartition(b"x-lazulite-path: ")[2].decode().strip()
+        wish = dict(parse_qsl(urlsplit(target).query))
+        told = {"id": str(uuid.UUID(bytes=request_id)), "timeout_ms": timeout_ms, "head": head.decode(), "parts": parts}
+        self.is_running = True
+        began = time.perf_counter()
+        self.look()
+        body = self.run(wish, body, told)
+        self.is_running = False
+        self.answer(wish, body, int((time.perf_counter() - began) * 1e6))
+        return True
+
+    def run(self, wish, body, told):
+        time.sleep(int(wish.get("sleep_ms", 0)) / 1000 if "chunks" not in wish else 0)
+        if "die" in wish:
+            print("dying", flush=True)
+            os._exit(9)
+        if "told" in wish:
+            return json.dumps({**told, "body_bytes": len(body), "pid": os.getpid()}).encode()
+        return b"x" * int(wish["size"]) if "size" in wish else body
+
+    def answer(self, wish, body, run_us):
+        status = int(wish.get("status", 200))
+        head = b"content-type: application/octet-stream\r\nx-toy: 1\r\n"
+        if "bad_head" in wish:
+            head = b"content-type: text/plain\r\n\r\nHTTP/1.1 200 OK\r\n"
+        if "chunks" not in wish:
+            self.connection.sendall(RESPONSE.pack(len(head), len(body), status, run_us) + head + body)
+            return
+        self.connection.sendall(RESPONSE.pack(len(head), CHUNKED, status, run_us) + head)
+        self.is_running = True
+        for number in range(int(wish["chunks"])):
+            piece = body or b"piece %d\n" % number
+            self.connection.sendall(struct.pack(">I", len(piece)) + piece)
+            time.sleep(int(wish.get("sleep_ms", 0)) / 1000)
+            if "break" in wish:
+                os._exit(9)
+        self.is_running = False
+        self.connection.sendall(struct.pack(">I", 0))
+
+
+if __name__ == "__main__":
+    Toy(sys.argv[1]).serve()
