@@ -1,6 +1,7 @@
 """A platform's port in a thread of the test's process, with an app that tells what it was asked."""
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -38,18 +39,19 @@ async def echo(scope, receive, send):
 
 
 class Running:
-    """A listener on a loop of its own thread; `call` runs a coroutine there."""
+    """A listener on a loop of its own thread, where `call` runs coroutines. told: its settings, port and all."""
 
-    def __init__(self, given, app, environ):
-        self.settings = given
+    def __init__(self, told, app, environ):
         self.loop = uvloop.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.authority = Authority.open(given.home, {})
-        self.listener = self.call(listen.start(given, self.authority, app, environ))
+        self.authority = Authority.open(told.home, {})
+        self.listener = self.call(listen.start(told, self.authority, app, environ))
         self.port = self.listener.port
+        self.told = dataclasses.replace(told, port=self.port)
         self.bundle = str(self.authority.bundle)
         self.url = f"http://127.0.0.1:{self.port}"
+        self.proxies = {"http": self.url, "https": self.url}
 
     def call(self, work):
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
@@ -61,15 +63,12 @@ class Running:
             self.thread.join()
             self.loop.close()
 
-    @property
-    def proxies(self):
-        return {"http": self.url, "https": self.url}
-
 
 @contextmanager
-def running(home, app=echo, environ=None, **given) -> Iterator[Running]:
-    """Serves an app on a free port of 127.0.0.1 until the end of the block. environ: the platform's own."""
-    front = Running(settings.read({}, home=home, **{"port": 0, **given}), app, environ or {})
+def running(home, app_of=lambda told: echo, environ=None, **given) -> Iterator[Running]:
+    """Serves an app on a free port until the end of the block. app_of: makes it; environ: the platform's own."""
+    told = settings.read({}, home=home, **{"port": 0, **given})
+    front = Running(told, app_of(told), environ or {})
     try:
         yield front
     finally:

@@ -213,7 +213,7 @@ def test_closing_waits_no_longer_than_told(tmp_path):
     async def never(scope, receive, send):
         await asyncio.Event().wait()
 
-    with running(tmp_path, app=never) as front, ThreadPoolExecutor() as threads:
+    with running(tmp_path, app_of=lambda told: never) as front, ThreadPoolExecutor() as threads:
         asked = threads.submit(requests.get, front.url)
         time.sleep(0.1)
         began = time.perf_counter()

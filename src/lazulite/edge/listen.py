@@ -126,12 +126,17 @@ class Listener:
             connection.shutdown()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace_s
-        while (self._state.connections or self._state.tasks) and loop.time() < deadline:
+        while self._is_answering() and loop.time() < deadline:
             await asyncio.sleep(0.02)
         for connection in list(self._state.connections):
             connection.transport.abort()
         await _end(self._state.tasks)
         await _end(self._greetings)
+
+    def _is_answering(self) -> bool:
+        """Tells whether an answer is being made or sent. TLS clients that are idle may take long to say goodbye."""
+        unsent = (connection.transport.get_write_buffer_size() for connection in self._state.connections)
+        return bool(self._state.tasks) or any(unsent)
 
     async def _accept(self, server: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -14,6 +14,8 @@ from lazulite.http.routes import Route
 from lazulite.identity import keys, tokens
 
 Form = Mapping[str, str]
+# Who asks, and for which resource it has leave, "" for any: what a grant proves.
+Proof = tuple[Principal, str]
 
 # The one user of this machine, as far as tokens know.
 _USER = "user@lazulite.local"
@@ -51,20 +53,25 @@ def token(call: Call, parts: Parts) -> Reply:
                 f"The app requested an unsupported grant type '{form['grant_type']}'. Lazulite takes "
                 f"{', '.join(sorted(_GRANTS))}.",
             )
-        who = prove(form, call, parts)
-        body = grant(call, parts, who, _resource(form))
+        who, granted = prove(form, call, parts)
+        resource = _resource(form, granted)
+        body = grant(call, parts, who, resource)
     except GrantRefused as refusal:
         return _error(refusal, call)
     body["expires_in"], body["ext_expires_in"] = int(body["expires_in"]), int(body["ext_expires_in"])
     if who.name == _USER:
-        body |= _user_tokens(form, call, parts, who)
+        body |= _user_tokens(form, call, parts, who, resource)
     return Reply(body, headers=_UNCACHED)
 
 
 def device_code(call: Call, parts: Parts) -> Reply:
     """Answers the start of the device flow with a code that is already granted: there is nobody to sign in."""
     who = principal(_USER, call.ids["tenant"])
-    code = issue(call, parts, who, _DEVICE_CODE, _DEVICE_CODE_LIFETIME_S)
+    try:
+        resource = _resource(_form(call))
+    except GrantRefused as refusal:
+        return _error(refusal, call)
+    code = issue(call, parts, who, f"{_DEVICE_CODE} {resource}", _DEVICE_CODE_LIFETIME_S)
     return Reply(
         {
             "device_code": code,
@@ -78,7 +85,7 @@ def device_code(call: Call, parts: Parts) -> Reply:
     )
 
 
-def _by_client(form: Form, call: Call, parts: Parts) -> Principal:
+def _by_client(form: Form, call: Call, parts: Parts) -> Proof:
     client = _field(form, "client_id")
     secret, settings = form.get("client_secret"), parts.settings
     if not secret and not form.get("client_assertion"):
@@ -96,19 +103,19 @@ def _by_client(form: Form, call: Call, parts: Parts) -> Principal:
             "(LAZULITE_SECRET).",
             401,
         )
-    return principal(client, call.ids["tenant"])
+    return principal(client, call.ids["tenant"]), ""
 
 
-def _by_device_code(form: Form, call: Call, parts: Parts) -> Principal:
+def _by_device_code(form: Form, call: Call, parts: Parts) -> Proof:
     return _unsealed(_field(form, "device_code"), call, parts, _DEVICE_CODE)
 
 
-def _by_refresh_token(form: Form, call: Call, parts: Parts) -> Principal:
+def _by_refresh_token(form: Form, call: Call, parts: Parts) -> Proof:
     return _unsealed(_field(form, "refresh_token"), call, parts, _REFRESH_TOKEN)
 
 
 # What each grant needs to prove who asks. Codes from a browser's sign-in are none: the browser is not led here.
-_GRANTS: dict[str, Callable[[Form, Call, Parts], Principal]] = {
+_GRANTS: dict[str, Callable[[Form, Call, Parts], Proof]] = {
     "client_credentials": _by_client,
     "urn:ietf:params:oauth:grant-type:jwt-bearer": _by_client,
     "urn:ietf:params:oauth:grant-type:device_code": _by_device_code,
@@ -135,10 +142,12 @@ def _field(form: Form, name: str) -> str:
     return value
 
 
-def _resource(form: Form) -> str:
+def _resource(form: Form, granted: str = "") -> str:
     """Returns the resource of a v1 `resource`, or of the first v2 scope: `https://x/.default`, `https://x/user_read`."""
     if form.get("resource"):
         return tokens.resource_of(form["resource"])
+    if granted and not form.get("scope"):
+        return granted
     scopes = [scope for scope in _field(form, "scope").split() if scope not in _OPENID_SCOPES]
     scope = scopes[0] if scopes else _GRAPH
     scheme, _, rest = scope.partition("://")
@@ -147,26 +156,30 @@ def _resource(form: Form) -> str:
     return tokens.resource_of(f"{scheme}://{rest.rpartition('/')[0] or rest}")
 
 
-def _user_tokens(form: Form, call: Call, parts: Parts, who: Principal) -> JsonObject:
+def _user_tokens(form: Form, call: Call, parts: Parts, who: Principal, resource: str) -> JsonObject:
     """What MSAL needs beside the access token to remember a user's account."""
     claims = {"preferred_username": who.name, "name": who.name}
     info = json.dumps({"uid": who.oid, "utid": who.tid}).encode()
     return {
         "scope": form.get("scope", ""),
         "id_token": issue(call, parts, who, form.get("client_id", ""), extra=claims),
-        "refresh_token": issue(call, parts, who, _REFRESH_TOKEN, _REFRESH_LIFETIME_S),
+        "refresh_token": issue(call, parts, who, f"{_REFRESH_TOKEN} {resource}", _REFRESH_LIFETIME_S),
         "client_info": base64.urlsafe_b64encode(info).decode().rstrip("="),
     }
 
 
-def _unsealed(sealed: str, call: Call, parts: Parts, purpose: str) -> Principal:
+def _unsealed(sealed: str, call: Call, parts: Parts, purpose: str) -> Proof:
+    """Reads a code or refresh token: a token of ours whose audience is its purpose, a space and its resource."""
     try:
-        claims = tokens.verify(parts.signing_key, sealed, [purpose], call.now)
+        claims = tokens.verify(parts.signing_key, sealed, None, call.now)
     except Unauthorized as error:
         raise GrantRefused(
             "invalid_grant", 70008, f"The code or refresh token is not valid. {error.message}"
         ) from error
-    return Principal(claims.name, claims.oid, claims.tid)
+    found, _, resource = claims.audience.partition(" ")
+    if found != purpose:
+        raise GrantRefused("invalid_grant", 9002313, "This is no code or refresh token.")
+    return Principal(claims.name, claims.oid, claims.tid), resource
 
 
 def _error(refusal: GrantRefused, call: Call) -> Reply:

@@ -1,0 +1,61 @@
+"""Entra behind the real port: the mounts of login, graph and telemetry, as the platform has them."""
+
+import secrets
+from types import SimpleNamespace
+
+import pytest
+
+from lazulite import entra
+from lazulite.edge import hosts
+from lazulite.entra import graph, telemetry
+from lazulite.http import stack
+from lazulite.http.identify import anyone, bearer
+from lazulite.http.routes import Router
+from lazulite.identity.environment import client_environment
+from tests.front import running
+
+SIGNING_KEY = secrets.token_bytes(64)
+
+
+def entra_app(given):
+    parts = SimpleNamespace(settings=given, signing_key=SIGNING_KEY)
+    apps = {
+        "login": stack.app(Router(entra.ROUTES), parts, anyone),
+        "graph": stack.app(Router(graph.ROUTES), parts, bearer(["https://graph.microsoft.com"])),
+        "telemetry": stack.app(Router(telemetry.ROUTES), parts, anyone),
+    }
+
+    async def app(scope, receive, send):
+        host = dict(scope["headers"]).get(b"host", b"").decode()
+        await apps[hosts.mount_for(host, scope["path"])](scope, receive, send)
+
+    return app
+
+
+def lead_here(front, monkeypatch, no_proxy=False):
+    """Gives this process the environment of `lazulite run`; returns it."""
+    variables = client_environment(front.told, no_proxy)
+    for name in client_environment(front.told, not no_proxy):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture
+def front(tmp_path):
+    with running(tmp_path / "home", app_of=entra_app) as front:
+        yield front
+
+
+@pytest.fixture
+def exposed(tmp_path):
+    """The same, open to other machines."""
+    with running(tmp_path / "home", app_of=entra_app, host="0.0.0.0", secret="open sesame/1") as front:
+        yield front
+
+
+@pytest.fixture
+def led_here(front, monkeypatch):
+    """Leads this process's Azure clients to the port, by the proxy."""
+    return lead_here(front, monkeypatch)
