@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from lazulite import settings
 from lazulite.cli import main, profile, rest, session
-from lazulite.cli.grammar import OUTPUT, Arguments, Command, Flag, Group, Json, Misuse, flag
+from lazulite.cli.grammar import OUTPUT, Arguments, Command, Flag, Group, Json, Misuse, flag, unknown
 from lazulite.cli.verbs import pair
 from lazulite.identity.environment import CLIENT, TENANT
 
@@ -135,7 +135,7 @@ def _other(words: Sequence[str]) -> None:
     if len(words) == 1 or words[1] in ("-h", "--help"):
         print(main.list_groups("az ml", main.NOUNS))
     elif words[1] not in main.NOUNS:
-        raise Misuse(f'"{words[1]}" is not known to az ml here.', hint=f"It has {', '.join(main.NOUNS)}.")
+        raise unknown(words[1], "az ml", main.NOUNS)
     else:
         main.run_group("az ml", words[1:])
 

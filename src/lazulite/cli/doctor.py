@@ -94,14 +94,14 @@ def _one_port(what: str, host: str, port: int, running: Running | None, option: 
 def _uv(own: Settings, running: Running | None) -> Finding:
     try:
         return Finding("uv", "ok", _said_by(uv.find_uv_bin(), "--version"))
-    except (OSError, subprocess.SubprocessError) as error:
+    except _Silent as error:
         return Finding("uv", "failed", f"uv does not run: {error}", "Install Lazulite again: uv comes with it.")
 
 
 def _pythons(own: Settings, running: Running | None) -> Finding:
     try:
         lines = _said_by(uv.find_uv_bin(), "python", "list", "--only-installed").splitlines()
-    except (OSError, subprocess.SubprocessError) as error:
+    except _Silent as error:
         return Finding("python", "failed", f"uv finds no Python: {error}", "Install one with `uv python install 3.10`.")
     found = sorted({line.split("-")[1] for line in lines if line.startswith("cpython-")}, reverse=True)
     if not found:
@@ -125,7 +125,7 @@ def _containers(own: Settings, running: Running | None) -> Finding:
             return Finding(
                 "containers", "ok", f"{engine} {_said_by(program, 'info', '--format', '{{.ServerVersion}}')}"
             )
-        except (OSError, subprocess.SubprocessError) as error:
+        except _Silent as error:
             return Finding(
                 "containers", "warning", f"{engine} is here but does not answer: {error}", f"Start {engine}."
             )
@@ -163,8 +163,17 @@ def _shake_hands(own: Settings, context: ssl.SSLContext) -> None:
         pass
 
 
+class _Silent(Exception):
+    """A program that should have said something did not; the text is why."""
+
+
 def _said_by(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_LIMIT_S, check=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_LIMIT_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _Silent(str(error)) from error
+    if done.returncode:
+        raise _Silent(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"code {done.returncode}")
     return done.stdout.strip()
 
 

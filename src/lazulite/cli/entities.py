@@ -76,6 +76,10 @@ def _if_any(value: Json) -> Json:
     return value or None
 
 
+def _flavors(flavors: Json) -> Json:
+    return {name: flavor.get("data") for name, flavor in flavors.items()} or None
+
+
 def _conda(text: str) -> Json:
     import yaml  # only where an environment with a conda file is shown
 
@@ -131,7 +135,7 @@ MODEL: tuple[Field, ...] = (
     ("id", "id", _azureml),
     ("type", "properties.modelType"),
     ("path", "properties.modelUri"),
-    ("flavors", "properties.flavors", _if_any),
+    ("flavors", "properties.flavors", _flavors),
     ("stage", "properties.stage"),
     ("job_name", "properties.jobName"),
 )

@@ -1,14 +1,15 @@
 """`lazulite environment`: as az ml environment, and bind."""
 
-import os
+import dataclasses
 from pathlib import Path
 
-from lazulite.cli import assets
+from lazulite import settings
+from lazulite.cli import assets, late
 from lazulite.cli.assets import Asset
-from lazulite.cli.entities import ENVIRONMENT, entity
-from lazulite.cli.grammar import Arguments, Command, Group, Json, Misuse, flag
-from lazulite.cli.session import open_workspace
-from lazulite.cli.verbs import COMMON, DESCRIPTION, TAGS
+from lazulite.cli.entities import ENVIRONMENT
+from lazulite.cli.grammar import OUTPUT, Arguments, Command, Group, Json, flag
+from lazulite.cli.verbs import DESCRIPTION, TAGS
+from lazulite.errors import NotFound
 
 _ENVIRONMENT = Asset("environment", "environments", ENVIRONMENT)
 _FIELDS = (
@@ -21,19 +22,30 @@ _FIELDS = (
 
 
 def _bind(arguments: Arguments) -> Json:
-    name, _, version = arguments.environment.partition(":")
-    python = Path(arguments.python).expanduser().absolute()
-    if not (python.is_file() and os.access(python, os.X_OK)):
-        raise Misuse(f"--python {python} is not a program.", hint="Give the path of an interpreter: VENV/bin/python.")
-    session = open_workspace(arguments)
-    found = _ENVIRONMENT.find(session, name, version or None, None)
-    kept = found["properties"]
-    properties = {**kept, "properties": {**(kept.get("properties") or {}), BOUND_PYTHON: str(python)}}
-    path = session.path("environments", name, "versions", found["name"])
-    return entity(session.arm.call("PUT", path, {"properties": properties}).json(), ENVIRONMENT)
+    name, version = _split(arguments.environment)
+    bound = late.load("bind").bind(settings.read().home, name, version, Path(arguments.python))
+    return dataclasses.asdict(bound)
 
 
-BOUND_PYTHON = "lazulite.python"
+def _unbind(arguments: Arguments) -> None:
+    name, version = _split(arguments.environment)
+    if not late.load("bind").unbind(settings.read().home, name, version):
+        raise NotFound(
+            f'No interpreter is bound to "{arguments.environment}".',
+            hint="`lazulite environment list-bindings` shows what is bound to what.",
+        )
+
+
+def _list_bindings(arguments: Arguments) -> Json:
+    return [dataclasses.asdict(one) for one in late.load("bind").bindings(settings.read().home)]
+
+
+def _split(environment: str) -> tuple[str, str | None]:
+    name, _, version = environment.partition(":")
+    return name, version or None
+
+
+_WHICH = flag("environment", metavar="NAME[:VERSION]", help="Which environment; all its versions if none is given.")
 
 GROUPS = (
     Group(
@@ -45,12 +57,16 @@ GROUPS = (
                 "Let an interpreter of this machine serve for an environment, instead of building it.",
                 _bind,
                 (
-                    flag("environment", metavar="NAME[:VERSION]", help="Which; the newest version if none is given."),
-                    flag("--python", required=True, metavar="PATH", help="The interpreter."),
-                    *COMMON,
+                    _WHICH,
+                    flag(
+                        "--python", required=True, metavar="PATH", help="The interpreter, or its virtual environment."
+                    ),
+                    *OUTPUT,
                 ),
-                "lazulite environment bind train:3 --python ~/venvs/train/bin/python",
+                "lazulite environment bind train:3 --python ~/venvs/train",
             ),
+            Command("unbind", "Build the environment again, as if nothing had been bound to it.", _unbind, (_WHICH,)),
+            Command("list-bindings", "List the interpreters that are bound to environments.", _list_bindings, OUTPUT),
         ),
     ),
 )

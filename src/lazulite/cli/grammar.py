@@ -1,7 +1,7 @@
 """The shape of the command line as data: groups of commands with their flags, and the parser made from them."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -57,7 +57,8 @@ OUTPUT = (
         "--output",
         "-o",
         choices=("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none"),
-        help="How the result is printed: json unless it says otherwise.",
+        metavar="FORMAT",
+        help="How the result is printed: json (if not given), jsonc, yaml, yamlc, table, tsv or none.",
     ),
     flag("--query", metavar="JMESPATH", help="Print only what this JMESPath expression finds in the result."),
 )
@@ -96,6 +97,15 @@ def find(group: Group, words: Sequence[str]) -> tuple[Command, Sequence[str]] | 
         if list(words[: len(verb)]) == verb:
             return command, words[len(verb) :]
     return None
+
+
+def unknown(word: str, program: str, known: Iterable[str]) -> Misuse:
+    """Says that a program has no such command, and which one may have been meant."""
+    import difflib  # only where something was mistyped
+
+    close = difflib.get_close_matches(word, known, n=1)
+    hint = f"Did you mean `{program} {close[0]}`?" if close else f"It has {', '.join(known)}."
+    return Misuse(f'{program} has no command "{word}".', hint=hint)
 
 
 def overview(title: str, rows: Sequence[tuple[str, str]]) -> str:

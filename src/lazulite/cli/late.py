@@ -1,4 +1,4 @@
-"""The two modules that take long to import, loaded when a command needs one and never before."""
+"""The modules that take long to import, loaded when a command needs one and never before."""
 
 import importlib
 from types import ModuleType
@@ -6,6 +6,7 @@ from types import ModuleType
 _MODULES = {
     "platform": "lazulite.app",  # the whole platform
     "sdk": "lazulite.cli.sdk",  # azure-ai-ml, which takes seconds
+    "bind": "lazulite.environments.bind",  # and with it all that builds environments
 }
 
 

@@ -77,7 +77,7 @@ def list_groups(title: str, groups: Mapping[str, tuple[str, str]]) -> str:
 def run_group(program: str, words: Sequence[str]) -> None:
     """Runs the command that the words name, its group first, and prints its result."""
     if words[0] not in GROUPS:
-        raise Misuse(f'"{words[0]}" is not a command of {program}.', hint=f"It has {', '.join(GROUPS)}.")
+        raise grammar.unknown(words[0], program, GROUPS)
     group, program, words = load(words[0]), f"{program} {words[0]}", words[1:]
     verbs = [(command.name, command.help) for command in group.commands]
     found = grammar.find(group, words)
@@ -88,8 +88,7 @@ def run_group(program: str, words: Sequence[str]) -> None:
     elif group.other:
         group.other(words)
     else:
-        can = ", ".join(name for name, _ in verbs)
-        raise Misuse(f'"{words[0]}" is not something that {program} can do.', hint=f"It can {can}.")
+        raise grammar.unknown(words[0], program, [name for name, _ in verbs])
 
 
 def _run_command(program: str, command: Command, words: Sequence[str]) -> None:
@@ -106,7 +105,7 @@ def load(name: str) -> Group:
 
 def explain(error: LazuliteError) -> str:
     """Prints an error for people: what and where, an empty line, what to do."""
-    code = f"({error.code}) " if error.code not in ("", LazuliteError.code) else ""
+    code = f"({error.code}) " if error.code and error.code != type(error).code else ""
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
     return f"error: {code}{error.message}{hint}"
 

@@ -5,11 +5,13 @@ Source: knack 0.13, output.py and query.py.
 
 import json
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazulite.cli.grammar import Json, Misuse
 
 _HIDDEN_COLUMNS = ("id", "type", "etag")
+_WIDEST_CELL = 60
 
 
 def render(result: Json, form: str | None, query: str | None) -> str:
@@ -63,13 +65,20 @@ def _yaml(result: Json, queried: bool) -> str:
 
 def _table(result: Json, queried: bool) -> str:
     rows = [_row(item, queried) for item in (result if isinstance(result, list) else [result])]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [
+        name for name in dict.fromkeys(name for row in rows for name in row) if queried or _is_narrow(name, rows)
+    ]
     if not columns:
         return ""
     lines = [columns, *([row.get(name, "") for name in columns] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
     lines.insert(1, ["-" * width for width in widths])
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
+
+
+def _is_narrow(name: str, rows: Sequence[Mapping[str, str]]) -> bool:
+    """Leaves addresses and ids out of a table that nobody has asked for them."""
+    return all(len(row.get(name, "")) <= _WIDEST_CELL for row in rows)
 
 
 def _row(item: Json, queried: bool) -> dict[str, str]:

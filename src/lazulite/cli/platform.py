@@ -12,7 +12,8 @@ from lazulite import clock, settings
 from lazulite.cli import late, lock, ports, process
 from lazulite.cli.grammar import HOME, OUTPUT, Arguments, Command, Group, Json, flag
 from lazulite.cli.lock import Running
-from lazulite.errors import Conflict, LazuliteError, NotFound
+from lazulite.errors import Conflict, LazuliteError, NotFound, Unavailable
+from lazulite.serving.gateway import control
 from lazulite.settings import Settings
 
 _FOLLOW_EVERY_S = 0.2
@@ -71,6 +72,8 @@ def _banner(running: Running) -> str:
 def _down(arguments: Arguments) -> None:
     own = settings.read(home=arguments.home)
     running = lock.find(own.home)
+    if not running and _endpoints_serve(own) and not arguments.keep_endpoints:
+        running = process.start(process.with_free_ports(own))  # only a platform knows which processes are its own
     if not running:
         print(f"No platform is up on {own.home}.")
         return
@@ -82,6 +85,15 @@ def _down(arguments: Arguments) -> None:
         )
     left = "Its endpoints go on serving." if arguments.keep_endpoints else "Its endpoints come back with the next one."
     print(f"The platform of {own.home}, pid {running.pid}, is down. {left}")
+
+
+def _endpoints_serve(own: Settings) -> bool:
+    """Tells whether a gateway has outlived its platform."""
+    try:
+        control.ask(own.sockets, "stats")
+    except Unavailable:
+        return False
+    return True
 
 
 def _status(arguments: Arguments) -> Json:

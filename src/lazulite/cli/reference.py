@@ -60,7 +60,7 @@ def _names(one: Flag) -> str:
 
 def _more(one: Flag) -> str:
     notes = []
-    if one.options.get("choices"):
+    if one.options.get("choices") and one not in OUTPUT:
         notes.append("One of " + ", ".join(f"`{choice}`" for choice in one.options["choices"]) + ".")
     if one.options.get("required"):
         notes.append("Required.")
