@@ -66,7 +66,7 @@ def operations(client: str) -> Iterator[Operation]:
 
 def _snake(name: str) -> str:
     """Turns a class's name into what its operations begin with: `OnlineEndpointsOperations` -> `online_endpoints`."""
-    bare = name.removesuffix("Operations").replace("_", "")
+    bare = name.removesuffix("Operations").replace("_", "") or name
     spaced = "".join(
         f"_{letter}" if letter.isupper() and at and not bare[at - 1].isupper() else letter
         for at, letter in enumerate(bare)

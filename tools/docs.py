@@ -8,7 +8,7 @@ from tools import coverage, guesses, routes, settings
 from tools.shape import ROOT
 
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/cli.md": reference.text,
+    "docs/cli.md": reference.reference,
     "docs/coverage.md": coverage.text,
     "docs/guesses.md": guesses.text,
     "docs/settings.md": settings.text,

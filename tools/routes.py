@@ -1,34 +1,39 @@
-"""The whole route table, as the platform would serve it: one line per method and path, with its handler."""
+"""tests/routes.txt: the whole route table, as the platform would serve it, each route with its handler."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lazulite import app
+from lazulite.arm import scopes
+from lazulite.entra import graph, telemetry
 from lazulite.http.routes import Route
 
 
 def tables() -> dict[str, tuple[Route, ...]]:
     """Returns the routes of every mount that is made of routes; blobs and scoring are not."""
-    mounts = {"arm": app.ARM, "dataplane": app.DATAPLANE, "login": app.ENTRA, "studio": app.STUDIO}
-    return {mount: tuple(_routes(listed)) for mount, listed in mounts.items()}
-
-
-def _routes(listed: Iterable[Any]) -> Iterator[Route]:
-    for entry in listed:
-        if isinstance(entry, Route):
-            yield entry
-        else:
-            yield from entry.ROUTES
+    mounts: dict[str, Iterable[Any]] = {
+        "arm": app.ARM,
+        "login": app.LOGIN,
+        "graph": (graph,),
+        "telemetry": (telemetry,),
+        "dataplane": app.DATAPLANE,
+        "studio": app.STUDIO,
+    }
+    return {mount: tuple(route for module in modules for route in module.ROUTES) for mount, modules in mounts.items()}
 
 
 def text() -> str:
-    """Returns tests/routes.txt: `mount method template handler`, mounts in order, templates sorted."""
-    lines = []
-    for mount, routes in tables().items():
-        lines += sorted(f"{mount} {route.template} {route.method} {handler(route)}" for route in routes)
-    return "\n".join(lines) + "\n"
+    """Returns tests/routes.txt: for every mount its routes, `method template handler`, sorted by template."""
+    return "\n".join(_section(mount, routes) for mount, routes in tables().items())
+
+
+def _section(mount: str, routes: Iterable[Route]) -> str:
+    rows = sorted((route.template.replace(scopes.WORKSPACE, "{W}"), route.method, handler(route)) for route in routes)
+    width = min(80, max(len(template) for template, _, _ in rows))
+    lines = [f"  {method:7} {template:{width}}  {leads_to}" for template, method, leads_to in rows]
+    return "\n".join([f"{mount}:", *lines, ""])
 
 
 def handler(route: Route) -> str:

@@ -46,7 +46,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS = 500, 60, 8
 VAGUE_FILES = {"utils", "util", "common", "helpers", "helper", "misc"}
 VAGUE_CLASSES = ("Manager", "Handler", "Service", "Base", "Helper", "Utils")
 # Where any exception at all may be caught: it is logged there, and the process goes on with its other work.
-CATCH_ALL = ("http/stack.py", "engine/loop.py", "serving/supervisor.py", f"{ISLAND}/")
+CATCH_ALL = ("http/stack.py", "blob/service.py", "engine/loop.py", "serving/supervisor.py", f"{ISLAND}/")
 MUTATORS = {"append", "add", "update", "pop", "popitem", "setdefault", "clear", "extend", "insert", "remove", "discard"}
 TABLES = {"Table", "MetaData"}  # SQLAlchemy's, which bear their table's name
 GROWING = {"defaultdict", "deque", "Counter", "OrderedDict", "WeakValueDictionary", "WeakKeyDictionary"}
