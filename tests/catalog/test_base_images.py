@@ -15,6 +15,7 @@ KNOWN = [
     ("mcr.microsoft.com/aifx/acpt/stable-ubuntu2204-cu124-py310-torch251:biweekly.202505.1", "3.10", True),
     ("python:3.11-slim", "3.11", False),
     ("docker.io/library/python:3.9.18", "3.9", False),
+    ("python:3-slim", None, False),
     ("ubuntu:22.04", None, False),
     ("nvidia/cuda:12.4.1-runtime-ubuntu22.04", None, True),
     ("continuumio/miniconda3", None, False),

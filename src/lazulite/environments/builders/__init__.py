@@ -1,0 +1,1 @@
+"""Builders: how a specification becomes a folder with an interpreter in it."""
