@@ -1,8 +1,10 @@
 """What passes between the gateway and a worker, byte for byte: docs/guest-protocol.md. Knows sockets, not HTTP."""
 
+from __future__ import annotations
+
 import socket
 import struct
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple
 
 GREETING = b"lazulite-guest\x01"
 IN_CHUNKS = 2**64 - 1
@@ -14,9 +16,9 @@ _HEAD_LIMIT_BYTES = 64 << 10
 _JOINT_READ_BYTES = 32 << 10
 _JOINT_WRITE_BYTES = 32 << 10
 
-_request = struct.Struct(">IQI16s")
-_response = struct.Struct(">IQII")
-_chunk = struct.Struct(">I")
+_REQUEST = struct.Struct(">IQI16s")
+_RESPONSE = struct.Struct(">IQII")
+_CHUNK = struct.Struct(">I")
 
 
 class ProtocolError(Exception):
@@ -35,15 +37,15 @@ class Request(NamedTuple):
     id: bytes
 
 
-def receive(connection: socket.socket) -> Optional[Request]:
+def receive(connection: socket.socket) -> Request | None:
     """Waits for the next request and reads all of it; None when the connection has ended, even within a request.
 
     Raises ProtocolError when a head is longer than the protocol allows.
     """
-    prefix = _read(connection, _request.size)
+    prefix = _read(connection, _REQUEST.size)
     if not prefix:
         return None
-    head_bytes, body_bytes, timeout_ms, request_id = _request.unpack(prefix)
+    head_bytes, body_bytes, timeout_ms, request_id = _REQUEST.unpack(prefix)
     if head_bytes > _HEAD_LIMIT_BYTES:
         raise ProtocolError("A request's head is said to have %d bytes." % head_bytes)
     if head_bytes + body_bytes <= _JOINT_READ_BYTES:
@@ -58,12 +60,12 @@ def receive(connection: socket.socket) -> Optional[Request]:
     return Request(head, body, timeout_ms, request_id)
 
 
-def send(connection: socket.socket, status: int, head: bytes, body: bytes, run_us: Optional[int] = None) -> None:
+def send(connection: socket.socket, status: int, head: bytes, body: bytes, run_us: int | None = None) -> None:
     """Sends a whole response. head: `name: value` lines, each ending with CRLF. run_us: None when run() was not called.
 
     Raises OSError when the gateway is gone.
     """
-    prefix = _response.pack(len(head), len(body), status, _NOT_RUN if run_us is None else run_us)
+    prefix = _RESPONSE.pack(len(head), len(body), status, _NOT_RUN if run_us is None else run_us)
     if len(body) <= _JOINT_WRITE_BYTES:
         connection.sendall(prefix + head + body)
         return
@@ -76,26 +78,26 @@ def send(connection: socket.socket, status: int, head: bytes, body: bytes, run_u
 
 
 def send_in_chunks(
-    connection: socket.socket, status: int, head: bytes, parts: Iterable[bytes], run_us: Optional[int] = None
+    connection: socket.socket, status: int, head: bytes, parts: Iterable[bytes], run_us: int | None = None
 ) -> None:
     """Sends a response whose length is not known beforehand. What `parts` raises passes through; the response is then
     unfinished and the connection must be closed. Raises OSError when the gateway is gone.
     """
-    connection.sendall(_response.pack(len(head), IN_CHUNKS, status, _NOT_RUN if run_us is None else run_us) + head)
+    connection.sendall(_RESPONSE.pack(len(head), IN_CHUNKS, status, _NOT_RUN if run_us is None else run_us) + head)
     for part in parts:
         if part:
-            connection.sendall(_chunk.pack(len(part)))
+            connection.sendall(_CHUNK.pack(len(part)))
             connection.sendall(part)
-    connection.sendall(_chunk.pack(0))
+    connection.sendall(_CHUNK.pack(0))
 
 
-def _read_chunks(connection: socket.socket) -> Optional[bytes]:
-    parts = []
+def _read_chunks(connection: socket.socket) -> bytes | None:
+    parts: list[bytes] = []
     while True:
-        prefix = _read(connection, _chunk.size)
+        prefix = _read(connection, _CHUNK.size)
         if not prefix:
             return None
-        size = _chunk.unpack(prefix)[0]
+        size = _CHUNK.unpack(prefix)[0]
         if not size:
             return b"".join(parts)
         part = _read(connection, size)
@@ -104,7 +106,7 @@ def _read_chunks(connection: socket.socket) -> Optional[bytes]:
         parts.append(part)
 
 
-def _read(connection: socket.socket, size: int) -> Optional[bytes]:
+def _read(connection: socket.socket, size: int) -> bytes | None:
     """Returns exactly `size` bytes, or None when the connection ends before."""
     data = connection.recv(size, socket.MSG_WAITALL)
     if len(data) == size:

@@ -1,0 +1,109 @@
+"""What a guest's console shows: whole lines, at once, in the form of Azure's inference server."""
+
+from __future__ import annotations
+
+import builtins
+import faulthandler
+import json
+import logging
+import logging.config
+import os
+import sys
+import time
+from typing import Any, Callable
+
+# Source: azureml-inference-server-http 1.5.1, its logging.json and what it prints (times are UTC).
+FORMAT = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
+OWN_NAME = "azmlinfsrv"
+PRINT_NAME = "azmlinfsrv.print"
+
+_STDOUT, _STDERR = 1, 2
+
+
+class Formatter(logging.Formatter):
+    """Formats records as Azure's inference server does: `2026-01-31 12:00:00,123 I [42] name - message`."""
+
+    converter = time.gmtime  # type: ignore[assignment]
+
+    def __init__(self, fmt: str = FORMAT, datefmt: str | None = None, style: Any = "%") -> None:
+        super().__init__(fmt, datefmt, style)
+
+
+class Console:
+    """Writes lines to standard output, each by one write: workers that share a file never mix within a line."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._second = -1
+        self._time = ""
+
+    def note_pid(self) -> None:
+        """Learns the process's id anew; a forked child has another."""
+        self._pid = os.getpid()
+
+    def info(self, message: str, name: str = OWN_NAME) -> None:
+        """Writes a line of level INFO."""
+        self._write("I", name, message)
+
+    def error(self, message: str, name: str = OWN_NAME) -> None:
+        """Writes a line of level ERROR."""
+        self._write("E", name, message)
+
+    def _write(self, level: str, name: str, message: str) -> None:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._time = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
+            self._second = second
+        line = "%s,%03d %s [%d] %s - %s\n" % (self._time, (now - second) * 1000, level, self._pid, name, message)
+        data = line.encode("utf-8", "backslashreplace")
+        try:
+            while data:
+                data = data[os.write(_STDOUT, data) :]
+        except OSError:
+            pass  # the disk is full: a line is lost, the request is not
+
+
+def open_console(app_root: str, level: str) -> Console:
+    """Takes over standard output and error, `print` and logging for the rest of the process.
+
+    - Output appears line by line, whatever it is redirected to; text that cannot be encoded does no harm.
+    - `print(...)` to standard output becomes a line of the logger `azmlinfsrv.print`, as on Azure.
+    - Loggers without handlers of their own show everything from `level` on. On Azure they show nothing below WARNING,
+      which is why so much logging "appears nowhere". A script's own `logging.basicConfig` works as ever.
+    - A `logging.json` in app_root is applied, as on Azure.
+    - A crash in C code prints where the script was. Source of all "as on Azure": azureml-inference-server-http 1.5.1.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable(file=_STDERR, all_threads=True)
+    console = Console()
+    os.register_at_fork(after_in_child=console.note_pid)
+    builtins.print = _print_to(console, builtins.print)
+    _show_logging(app_root, level)
+    return console
+
+
+def _print_to(console: Console, default: Callable[..., None]) -> Callable[..., None]:
+    own = sys.stdout
+
+    def print(*values: object, file: Any = None, sep: str | None = " ", **rest: Any) -> None:
+        if sys.stdout is own and (file is None or file is own):
+            console.info((" " if sep is None else sep).join(map(str, values)), PRINT_NAME)
+        else:
+            default(*values, file=file, sep=sep, **rest)
+
+    print.__doc__ = default.__doc__
+    return print
+
+
+def _show_logging(app_root: str, level: str) -> None:
+    last_resort = logging.StreamHandler(sys.stdout)
+    last_resort.setFormatter(Formatter())
+    logging.lastResort = last_resort
+    known = logging.getLevelName(level.upper())
+    logging.getLogger().setLevel(known if isinstance(known, int) else logging.INFO)
+    path = os.path.join(app_root, "logging.json")
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8") as file:
+            logging.config.dictConfig(json.load(file))
