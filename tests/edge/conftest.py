@@ -2,7 +2,16 @@
 
 import pytest
 
+from lazulite import settings
+from lazulite.identity.environment import client_environment
 from tests.front import running
+
+
+@pytest.fixture(autouse=True)
+def clients_of_their_own(monkeypatch):
+    """Clients do as the test says, not as the shell does in which it was started."""
+    for name in client_environment(settings.read({})):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -140,12 +140,11 @@ def _authority(host: str, port: int) -> str:
 def _is_usable(address: str, own_port: int) -> bool:
     parts = urlsplit(address if "://" in address else f"http://{address}")
     try:
-        is_ourselves = hosts.is_loopback(parts.hostname or "") and parts.port == own_port
+        host, port = parts.hostname or "", parts.port or 80
     except ValueError as error:
         log.warning("the environment's proxy %r is left out: %s", parts.hostname, error)
         return False
-    if parts.scheme != "http" and not is_ourselves:
-        log.warning(
-            "the environment's %s proxy at %s is left out: only http ones are spoken to", parts.scheme, parts.hostname
-        )
-    return parts.scheme == "http" and not is_ourselves
+    if parts.scheme != "http":
+        log.warning("the environment's %s proxy at %s is left out: only http ones are spoken to", parts.scheme, host)
+        return False
+    return not (hosts.is_loopback(host) and port == own_port)

@@ -35,6 +35,7 @@ def _write_draft(path: Path, content: bytes, mode: int) -> Path:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
