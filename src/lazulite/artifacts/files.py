@@ -58,20 +58,20 @@ class Draft:
             written += os.pwrite(self._descriptor, rest, self.offset + self.size_bytes + written)
         self.size_bytes += wanted
 
-    def copy_from(self, source: int, offset: int, size_bytes: int) -> None:
-        """Appends a range of an open file, inside the kernel. Hashes nothing. Raises OutOfSpace, EOFError."""
+    def copy_from(self, source: int, offset: int, size_bytes: int, at: int) -> None:
+        """Copies a range of an open file to a place in this one, inside the kernel where that is possible.
+
+        Hashes nothing and does not count as written; `resize` says how long the file is then.
+        Raises OutOfSpace (507), EOFError.
+        """
         with full_disk_is_an_error():
-            copy_range(source, offset, self._descriptor, self.offset + self.size_bytes, size_bytes)
-        self.size_bytes += size_bytes
+            copy_range(source, offset, self._descriptor, at, size_bytes)
 
-    def truncate(self, size_bytes: int) -> None:
+    def resize(self, size_bytes: int) -> None:
         """Cuts the file, or extends it with zeros, to its final size."""
-        os.ftruncate(self._descriptor, size_bytes)
-
-    @property
-    def descriptor(self) -> int:
-        """Returns the open file, readable and writable, until the draft is closed."""
-        return self._descriptor
+        with full_disk_is_an_error():
+            os.ftruncate(self._descriptor, size_bytes)
+        self.size_bytes = size_bytes
 
     @property
     def md5(self) -> bytes | None:

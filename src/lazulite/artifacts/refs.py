@@ -54,12 +54,17 @@ def container_path(home: Path, account: str, container: str) -> Path:
             f'"{account}" is not a storage account\'s name: 3 to 24 lower-case letters and digits.',
             code="InvalidResourceName",
         )
-    if not _CONTAINER.fullmatch(container):
+    check_container_name(container)
+    return storage_path(home) / account / container
+
+
+def check_container_name(name: str) -> None:
+    """Raises InvalidName (400) for a container's name that Azure refuses."""
+    if not _CONTAINER.fullmatch(name):
         raise InvalidName(
-            f'"{container}" is not a container\'s name: 3 to 63 lower-case letters, digits and single dashes.',
+            f'"{name}" is not a container\'s name: 3 to 63 lower-case letters, digits and single dashes.',
             code="InvalidResourceName",
         )
-    return storage_path(home) / account / container
 
 
 def blob_path(home: Path, account: str, container: str, name: str) -> Path:
@@ -74,14 +79,21 @@ def blob_path(home: Path, account: str, container: str, name: str) -> Path:
     check_blob_name(bare)
     plain = plain_path(str(folder), bare)
     odd = odd_path(odd_folder(str(storage_path(home)), account, container), name)
-    if plain is None or (os.path.isfile(odd) and not os.path.isfile(plain)):
-        return Path(odd)
-    return Path(plain)
+    if plain and not (odd and os.path.isfile(odd) and not os.path.isfile(plain)):
+        return Path(plain)
+    if not odd:
+        raise too_long(name)
+    return Path(odd)
+
+
+def is_blob_name(name: str) -> bool:
+    """Tells whether Azure takes a blob's name: neither empty nor too long, and without control characters."""
+    return 0 < len(name) <= _NAME_LIMIT and not _CONTROL.search(name)
 
 
 def check_blob_name(name: str) -> None:
-    """Raises InvalidName (400) for a blob name that Azure refuses: empty, too long, or with control characters."""
-    if not name or len(name) > _NAME_LIMIT or _CONTROL.search(name):
+    """Raises InvalidName (400) for a blob name that Azure refuses."""
+    if not is_blob_name(name):
         raise InvalidName(
             f"The blob name {name[:80]!r} is not valid: it must be 1 to {_NAME_LIMIT} characters, "
             "none of them a control character.",
@@ -104,18 +116,21 @@ def odd_folder(storage: str, account: str, container: str) -> str:
     return f"{storage}/.odd/{account}/{container}"
 
 
-def odd_path(folder: str, name: str) -> str:
-    """Returns the file of an odd name: its bytes in hexadecimal, 200 digits a folder. Raises InvalidName."""
+def odd_path(folder: str, name: str) -> str | None:
+    """Returns the file of an odd name: its bytes in hexadecimal, 200 digits a folder; None when that is too long."""
     digits = name.encode().hex()
     pieces = [digits[start : start + _ODD_DIGITS] for start in range(0, len(digits), _ODD_DIGITS)]
     path = "/".join([folder, *(piece + _ODD_FOLDER for piece in pieces[:-1]), *pieces[-1:]])
-    if len(path) > _PATH_LIMIT_BYTES:
-        raise InvalidName(
-            f"The blob name {name[:80]!r}… takes {len(digits) // 2} bytes and cannot be held by this file system.",
-            code="InvalidResourceName",
-            hint="Use a shorter name, or one whose parts between slashes are at most 255 bytes long.",
-        )
-    return path
+    return path if len(path) <= _PATH_LIMIT_BYTES else None
+
+
+def too_long(name: str) -> InvalidName:
+    """Returns the error for a name that this file system cannot hold in any way."""
+    return InvalidName(
+        f"The blob name {name[:80]!r}… takes {len(name.encode())} bytes and cannot be held by this file system.",
+        code="InvalidResourceName",
+        hint="Use a shorter name, or one whose parts between slashes are at most 255 bytes long.",
+    )
 
 
 def odd_name(relative: str) -> str:
