@@ -1,4 +1,4 @@
-"""A worker of docs/guest-protocol.md for the gateway's tests: `python toy_guest.py SOCKET`. What it does, the path says.
+"""A worker of docs/guest-protocol.md for the gateway's tests: `python toy_guest.py SOCKET`. The path says what it does.
 
 /score echoes the body. Query: status=N, sleep_ms=N, die=1, chunks=N (answers in N chunks, sleep_ms between them),
 break=1 (dies within a chunked answer), bad_head=1, size=N (answers N bytes), told=1 (answers what it was told as JSON).

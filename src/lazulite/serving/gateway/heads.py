@@ -84,7 +84,7 @@ def read_request_head(raw: bytes) -> RequestHead:
     """
     witness = _Witness()
     parser = httptools.HttpRequestParser(witness)
-    witness.judge(parser, raw)
+    keeps_alive = witness.judge(parser, raw)
     method, version = parser.get_method(), parser.get_http_version()
     if method == b"CONNECT":
         raise MethodNotAllowed("This port answers scoring requests; it is not a proxy.")
@@ -92,6 +92,8 @@ def read_request_head(raw: bytes) -> RequestHead:
         raise BadRequest(f"HTTP/{version} is not spoken here, HTTP/1.1 is.")
     request_line, lines = _split(raw)
     values = _values(lines)
+    if request_line.count(b" ") != 2:
+        raise BadRequest("The request line is not a method, a target and a version with one space between them.")
     host, target = _place(request_line.split(b" ")[1], values.get(b"host", b""))
     endpoint, target = _endpoint(host, target)
     return RequestHead(
@@ -108,7 +110,7 @@ def read_request_head(raw: bytes) -> RequestHead:
         origin=values.get(b"origin", b""),
         is_preflight=method == b"OPTIONS" and b"access-control-request-method" in values,
         expects_continue=values.get(b"expect", b"").lower() == b"100-continue" and version == "1.1",
-        keeps_alive=parser.should_keep_alive(),
+        keeps_alive=keeps_alive,
         is_http_10=version == "1.0",
         frame=_frame(request_line, lines, target),
     )
@@ -119,7 +121,7 @@ def read_response_head(raw: bytes, was_head: bool) -> ResponseHead:
     """Reads a response's head; was_head tells that it answers HEAD, so that no body follows. Raises BadRequest."""
     witness = _Witness()
     parser = httptools.HttpResponseParser(witness)
-    witness.judge(parser, raw)
+    keeps_alive = witness.judge(parser, raw)
     status = parser.get_status_code()
     values = _values(_split(raw)[1])
     body_bytes: int | None = _body_bytes(values)
@@ -128,27 +130,35 @@ def read_response_head(raw: bytes, was_head: bool) -> ResponseHead:
     elif b"content-length" not in values and body_bytes != CHUNKED:
         body_bytes = None
     lines = raw[raw.index(b"\r\n") + 2 : -2]
-    return ResponseHead(status, lines, body_bytes, parser.should_keep_alive() and body_bytes is not None)
+    return ResponseHead(status, lines, body_bytes, keeps_alive and body_bytes is not None)
+
+
+_Parser = httptools.HttpRequestParser | httptools.HttpResponseParser
 
 
 class _Witness:
     """Sees whether a parser of httptools takes one head, and all of it."""
 
     def __init__(self) -> None:
-        self._has_seen_it_whole = False
+        self._parser: _Parser | None = None
+        self._keeps_alive: bool | None = None
 
     def on_headers_complete(self) -> None:
-        self._has_seen_it_whole = True
+        # Only now: where no body follows, the parser is ready for the next message when it returns, and has forgotten.
+        self._keeps_alive = self._parser.should_keep_alive() if self._parser else None
 
-    def judge(self, parser: httptools.HttpRequestParser | httptools.HttpResponseParser, raw: bytes) -> None:
+    def judge(self, parser: _Parser, raw: bytes) -> bool:
+        """Returns whether the connection goes on after the message. Raises BadRequest."""
+        self._parser = parser
         try:
             parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
             pass  # the rest is what matters; the offer to upgrade is not taken
         except httptools.HttpParserError as error:
             raise BadRequest(f"The head of the message is not HTTP/1.1: {error}.") from error
-        if not self._has_seen_it_whole:
+        if self._keeps_alive is None:
             raise BadRequest("The head of the message is not HTTP/1.1.")
+        return self._keeps_alive
 
 
 def _split(raw: bytes) -> tuple[bytes, Lines]:
