@@ -90,7 +90,7 @@ def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
         "graph": stack.app(_router((graph,)), parts, bearer(GRAPH_AUDIENCES)),
         "telemetry": stack.app(_router((telemetry,)), parts, anyone),
         "dataplane": stack.app(_router(DATAPLANE), parts, anyone),
-        "blob": service.app(parts.settings),
+        "blob": service.app(parts.settings, parts.signing_key),
         "studio": stack.app(_router(STUDIO), parts, anyone),
         **{mount: stack.app(Router(()), parts, anyone) for mount in NOT_HERE},
     }

@@ -71,7 +71,9 @@ ROUTES = (
     *(route for route in CODE.routes() if not (route.method == "GET" and route.template == _VERSIONS)),
     Route("GET", _VERSIONS, list_versions),
     *(
-        Route("POST", f"{scopes.WORKSPACE}/{kind}/{{name}}/versions/{{version}}/startPendingUpload", start_pending_upload)
+        Route(
+            "POST", f"{scopes.WORKSPACE}/{kind}/{{name}}/versions/{{version}}/startPendingUpload", start_pending_upload
+        )
         for kind in ("codes", "models", "data")
     ),
 )

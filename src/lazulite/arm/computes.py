@@ -102,7 +102,9 @@ def _set_state(call: Call, parts: Parts, state: str) -> Reply:
         row = COMPUTE.find(connection, workspace, call.ids["name"])
         properties = row.body["properties"]
         if properties["computeType"] != "ComputeInstance":
-            raise BadRequest(f'Only compute instances start and stop; "{row.place.name}" is {properties["computeType"]}.')
+            raise BadRequest(
+                f'Only compute instances start and stop; "{row.place.name}" is {properties["computeType"]}.'
+            )
         inner = {**properties["properties"], "state": state}
         body = {**row.body, "properties": {**properties, "properties": inner}}
         resources.put(connection, row.place, body, now=call.now, who=call.who.name)

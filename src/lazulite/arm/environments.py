@@ -1,10 +1,11 @@
-"""Environments: versioned; an image, a conda file, a build context, or all of them. Azure's curated ones are there too."""
+"""Environments: versioned; an image, a conda file, a build context, or all. Azure's curated ones are there too."""
 
 from lazulite.arm import scopes, shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.catalog import curated_environments
 from lazulite.catalog.curated_environments import CuratedEnvironment
-from lazulite.environments import spec
+from lazulite.environments import conda
+from lazulite.environments.requirements import Place as Source
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
@@ -23,8 +24,9 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
         )
     shapes.text(given, "image")
     shapes.texts(given, "tags")
-    if given.get("condaFile"):
-        spec.check_conda(given["condaFile"])
+    conda_file = shapes.text(given, "condaFile")
+    if conda_file:
+        conda.read(conda_file, Source("properties.condaFile"))
     return {
         "isAnonymous": False,
         "osType": "Linux",

@@ -213,7 +213,9 @@ class Asset:
         where = f'in workspace "{workspace.workspace}"'
         if rows:
             known = ", ".join(row.place.version for row in rows)
-            return NotFound(f'{self.kind} "{name}" has no version "{version}" {where}. It has {known}.', target="version")
+            return NotFound(
+                f'{self.kind} "{name}" has no version "{version}" {where}. It has {known}.', target="version"
+            )
         return NotFound(f'{self.kind} "{name}" was not found {where}.', target="name")
 
 
@@ -283,7 +285,9 @@ class Child:
             return row
         others = [item.place.name for item in resources.containers(connection, workspace.scope, self.kind, limit=10)]
         known = f"There are {', '.join(others)}." if others else "There are none yet."
-        raise NotFound(f'{self.kind} "{name}" was not found in workspace "{workspace.workspace}". {known}', target="name")
+        raise NotFound(
+            f'{self.kind} "{name}" was not found in workspace "{workspace.workspace}". {known}', target="name"
+        )
 
     def show(self, workspace: WorkspaceId, row: Resource, call: Call, parts: Parts) -> JsonObject:
         """Prints a row as ARM does."""

@@ -1,10 +1,8 @@
 """Online endpoints: auth mode, traffic, keys and tokens. What answers them is in serving/."""
 
-from typing import Any
-
 from sqlalchemy import Connection, delete
 
-from lazulite.arm import operations, scopes, shapes
+from lazulite.arm import operations, scopes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.errors import BadRequest, Conflict
 from lazulite.http.call import Call, JsonObject, Reply
@@ -99,7 +97,8 @@ def _mirror(given: JsonObject, traffic: dict[str, int], names: set[str]) -> dict
     live = [name for name in mirror if traffic.get(name)]
     if live:
         raise BadRequest(
-            f'Deployment "{live[0]}" has live traffic, so none can be mirrored to it.', target="properties.mirrorTraffic"
+            f'Deployment "{live[0]}" has live traffic, so none can be mirrored to it.',
+            target="properties.mirrorTraffic",
         )
     return mirror
 
@@ -127,8 +126,8 @@ def put(call: Call, parts: Parts) -> Reply:
     """Makes or changes an endpoint. When it answers, keys and traffic are in force."""
     reply = ENDPOINT.put(call, parts)
     parts.supervisor.publish()
-    body: Any = reply.body
-    identity = body.get("identity") or {"type": "SystemAssigned"}
+    body: JsonObject = reply.body
+    identity: JsonObject = body.get("identity") or {"type": "SystemAssigned"}
     return Reply({**body, "identity": {**identity, **_principal(call)}}, reply.status, operations.POLL_SOON)
 
 
@@ -144,7 +143,7 @@ def patch(call: Call, parts: Parts) -> Reply:
         given = {**row.body["properties"], **(call.body.get("properties") or {})}
         accepted = accept(given, Context(workspace, row.place.name, "", call, parts, connection))
         beside = {name: call.body[name] for name in ("tags", "identity") if name in call.body}
-        body = {**row.body, **beside, "properties": accepted}
+        body: JsonObject = {**row.body, **beside, "properties": accepted}
         row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     parts.supervisor.publish()
     return Reply(ENDPOINT.show(workspace, row, call, parts), 200, operations.POLL_SOON)
@@ -179,7 +178,9 @@ def regenerate_keys(call: Call, parts: Parts) -> Reply:
     workspace, given = scopes.workspace(call, parts), call.body
     choice = str(given.get("keyType", "")).lower()
     if choice not in ("primary", "secondary"):
-        raise BadRequest(f'keyType is {given.get("keyType")!r}, but must be "Primary" or "Secondary".', target="keyType")
+        raise BadRequest(
+            f'keyType is {given.get("keyType")!r}, but must be "Primary" or "Secondary".', target="keyType"
+        )
     with parts.db.write() as connection:
         row = ENDPOINT.find(connection, workspace, call.ids["name"])
         _refuse_other_auth(row, "Key")
@@ -221,8 +222,9 @@ def get_token(call: Call, parts: Parts) -> Reply:
 def _refuse_other_auth(row: Resource, mode: str) -> None:
     actual = row.body["properties"]["authMode"]
     if actual != mode:
+        what = "keys" if mode == "Key" else "tokens"
         raise BadRequest(
-            f'Endpoint "{row.place.name}" has auth mode {actual}, so it has no {"keys" if mode == "Key" else "tokens"}.',
+            f'Endpoint "{row.place.name}" has auth mode {actual}, so it has no {what}.',
             hint="Ask your credential for a token for https://ml.azure.com/.default." if actual == "AADToken" else None,
         )
 

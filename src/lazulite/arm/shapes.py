@@ -48,9 +48,7 @@ def properties_of(body: JsonObject) -> JsonObject:
     """Returns the body's `properties`. Raises BadRequest when there is none or it is no object."""
     properties = body.get("properties")
     if not isinstance(properties, dict):
-        raise BadRequest(
-            'The body has no "properties" object.', target="properties", code="InvalidRequestContent"
-        )
+        raise BadRequest('The body has no "properties" object.', target="properties", code="InvalidRequestContent")
     return properties
 
 
@@ -71,9 +69,7 @@ def texts(properties: JsonObject, field: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(item, str | None) for item in value.values()):
-        raise BadRequest(
-            f"properties.{field} must map names to text, but is {value!r}.", target=f"properties.{field}"
-        )
+        raise BadRequest(f"properties.{field} must map names to text, but is {value!r}.", target=f"properties.{field}")
     return value
 
 

@@ -13,6 +13,17 @@ from lazulite.store import resources
 from lazulite.store.resources import Resource
 from lazulite.store.tables import deployments
 
+_DIAGNOSED = (
+    "userDefinedRoute",
+    "networkSecurityRule",
+    "resourceLock",
+    "dnsResolution",
+    "storageAccount",
+    "keyVault",
+    "containerRegistry",
+    "applicationInsights",
+    "others",
+)
 _ARM_ONLY = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
 
 
@@ -89,9 +100,7 @@ def nothing_to_do(call: Call, parts: Parts) -> Reply:
 def diagnose(call: Call, parts: Parts) -> Reply:
     """Answers that no problem was found with what a workspace depends on: all of it is in this process."""
     scopes.workspace(call, parts)
-    kinds = ("userDefinedRoute", "networkSecurityRule", "resourceLock", "dnsResolution", "storageAccount")
-    kinds += ("keyVault", "containerRegistry", "applicationInsights", "others")
-    return Reply({"value": {f"{kind}Results": [] for kind in kinds}})
+    return Reply({"value": {f"{kind}Results": [] for kind in _DIAGNOSED}})
 
 
 def _list(call: Call, parts: Parts, scope: str) -> Reply:

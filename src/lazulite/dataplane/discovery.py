@@ -4,8 +4,18 @@ from lazulite.http.call import Call, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 
-_SERVICES = ("api", "history", "experimentation", "pipelines", "modelmanagement", "hyperdrive", "catalog", "gallery")
-_SERVICES += ("labeling", "studio")
+_SERVICES = (
+    "api",
+    "history",
+    "experimentation",
+    "pipelines",
+    "modelmanagement",
+    "hyperdrive",
+    "catalog",
+    "gallery",
+    "labeling",
+    "studio",
+)
 
 
 def get(call: Call, parts: Parts) -> Reply:

@@ -59,6 +59,6 @@ class Call:
 class Reply:
     """One response. body: anything that JSON can say, or bytes sent as they are, or None for no body at all."""
 
-    body: Json | bytes = None
+    body: Json = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -70,7 +70,8 @@ def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: Depl
     if not script.resolve().is_relative_to(folder.resolve()) or not script.is_file():
         names = ", ".join(sorted(path.name for path in folder.iterdir())[:20])
         raise BadRequest(
-            f'The scoring script "{spec.scoring_script}" is not in the uploaded code, which holds {names or "nothing"}.',
+            f'The scoring script "{spec.scoring_script}" is not in the uploaded code, '
+            f"which holds {names or 'nothing'}.",
             target="properties.codeConfiguration.scoringScript",
         )
     return folder, spec.scoring_script

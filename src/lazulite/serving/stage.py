@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazulite import environments
-from lazulite.environments import bind
+from lazulite.environments import bind, built
 from lazulite.environments.spec import spec_of
-from lazulite.errors import LazuliteError, UserCodeError
+from lazulite.errors import BadRequest, LazuliteError, UserCodeError
 from lazulite.identity.environment import client_environment
-
+from lazulite.serving import logs
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
+from lazulite.serving.workers import WorkerSpec
 from lazulite.settings import Settings
+
+_MOST_WORKERS = 64
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,11 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     shutil.copytree(found.code, code)
     log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
     model = _place_model(app, found.model, log) if found.model else None
-    python, built = _environment(settings, found, log)
+    python, environment = _environment(settings, found, log)
     script = f"{code.name}/{found.script}"
     variables = {
         **client_environment(settings),
-        **built,
+        **environment,
         "AML_APP_ROOT": str(app),
         "AZUREML_ENTRY_SCRIPT": script,
         "AZUREML_SOURCE_DIRECTORY": str(code),
@@ -92,18 +94,46 @@ def _link(source: str, target: str) -> str:
 def _environment(settings: Settings, found: Sources, log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
     wanted = found.environment
     name = f"{wanted.name}:{wanted.version}"
-    bound = bind.find(settings.home, wanted.name, wanted.version)
-    if bound:
-        log(f"environment: {name} is bound to {bound}")
-        return bound, {}
     log(f"environment: {name}")
     try:
-        built = environments.ensure(settings.home, spec_of(wanted.body, wanted.context), log)
+        ready = bind.bound(settings.home, wanted.name, wanted.version) or built.ensure(
+            settings.home, spec_of(wanted.body, wanted.context), log
+        )
     except LazuliteError as error:
         raise UserCodeError(
             f'Environment "{name}" could not be built: {error.message}', code="ImageBuildFailure", hint=error.hint
         ) from error
-    return built.python, dict(built.variables)
+    for note in ready.notes:
+        log(note)
+    return ready.python, dict(ready.variables)
+
+
+def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list[WorkerSpec]:
+    """Lists the workers of a generation: WORKER_COUNT of them for each instance, as Azure's server has it.
+
+    They share the cores of this machine; a deployment's size on Azure tells nothing of what is here.
+    """
+    folder = folder_of(settings.home, deployment.label)
+    per_instance = staged.variables.get("WORKER_COUNT", "1")
+    if not per_instance.isdecimal() or not 1 <= int(per_instance) <= _MOST_WORKERS:
+        raise BadRequest(
+            f"WORKER_COUNT is {per_instance!r}, but must be a whole number from 1 to {_MOST_WORKERS}.",
+            target="properties.environmentVariables.WORKER_COUNT",
+        )
+    count = deployment.spec.instances * int(per_instance)
+    return [
+        WorkerSpec(
+            id=f"{deployment.label.replace('/', '-')}-{deployment.generation}-{number}",
+            folder=folder / str(deployment.generation) / "workers" / str(number),
+            socket=settings.sockets / f"{deployment.generation}-{number}.sock",
+            console=logs.console(folder),
+            python=staged.python,
+            app=staged.app,
+            variables=staged.variables,
+            cores=(os.cpu_count() or 1) / count,
+        )
+        for number in range(count)
+    ]
 
 
 def set_aside(settings: Settings, label: str) -> Path:

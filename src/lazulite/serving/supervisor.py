@@ -4,15 +4,16 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from lazulite import clock
 from lazulite.errors import LazuliteError, UserCodeError
-from lazulite.serving import crew, gateway_process, logs, routing, sources, stage, wanted, workers
+from lazulite.serving import crew, logs, routing, sources, stage, wanted, workers
 from lazulite.serving.crew import Crew
-from lazulite.serving.wanted import Wanted, WantedEndpoint
+from lazulite.serving.gateway_process import GatewayProcess
+from lazulite.serving.table import table
+from lazulite.serving.wanted import Wanted
 from lazulite.settings import Settings
 from lazulite.store.db import Database
 from lazulite.store.operations import end
@@ -22,16 +23,6 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.5
 _READY_POLL_S = 0.02
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
-_AUTH: dict[str, routing.Auth] = {"Key": "key", "AMLToken": "aml_token", "AADToken": "aad_token"}
-_ENTRA_AUDIENCE = "https://ml.azure.com"
-
-
-@dataclass(frozen=True)
-class _Making:
-    """A generation on its way, in a thread of its own."""
-
-    generation: int
-    thread: threading.Thread
 
 
 class Supervisor:
@@ -40,8 +31,9 @@ class Supervisor:
     def __init__(self, settings: Settings, db: Database) -> None:
         self._settings = settings
         self._db = db
+        self._gateway = GatewayProcess(settings)
         self._crews: dict[str, Crew] = {}
-        self._making: dict[str, _Making] = {}
+        self._making: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()  # of _crews, _making and the routing file
         self._awake = threading.Event()
         self._is_stopping = False
@@ -52,6 +44,7 @@ class Supervisor:
         self._settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._adopt(clock.now())
         self.publish()
+        self._gateway.ensure()
         self._loop.start()
 
     def stop(self) -> None:
@@ -62,7 +55,7 @@ class Supervisor:
 
     def end_everything(self) -> None:
         """Ends every worker and the gateway; all come back with the next start."""
-        gateway_process.stop(self._settings)
+        self._gateway.stop()
         with self._lock:
             for label in list(self._crews):
                 crew.stop(self._crews.pop(label), grace_s=1)
@@ -74,46 +67,11 @@ class Supervisor:
     def publish(self) -> None:
         """Writes who may call what and who answers, and waits until the gateway has read it."""
         with self._lock, self._db.read() as connection:
-            endpoints = wanted.all_endpoints(connection)
-            deployments = {one.label: one for one in wanted.all_deployments(connection)}
-            table = {one.name.lower(): self._route(one, deployments) for one in endpoints}
-            routing.write(self._settings.home / "routing.json", routing.Routes(_generation(), table))
-        gateway_process.reload(self._settings)
-
-    def _route(self, endpoint: WantedEndpoint, deployments: dict[str, Wanted]) -> routing.Endpoint:
-        prefix = f"{endpoint.name.lower()}/"
-        mine = {label.removeprefix(prefix): one for label, one in deployments.items() if label.startswith(prefix)}
-        auth = _AUTH[endpoint.auth_mode]
-        is_own = auth == "aml_token"
-        return routing.Endpoint(
-            deployments={name: self._deployment_route(one) for name, one in mine.items()},
-            auth=auth,
-            keys=endpoint.keys if auth == "key" else (),
-            audience=wanted.token_audience(endpoint.workspace, endpoint.name) if is_own else _ENTRA_AUDIENCE,
-            traffic=endpoint.traffic,
-            mirror=endpoint.mirror,
-        )
-
-    def _deployment_route(self, deployment: Wanted) -> routing.Deployment:
-        """Says how a deployment's requests wait.
-
-        Azure lets 2 x concurrency x instances requests be in process, and turns the next one away with 429. Of these,
-        concurrency x instances are the containers' own, whatever their servers do with them; the others wait
-        max_queue_wait at most. Source: learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints.
-        """
-        spec = deployment.spec
-        serving = self._crews.get(deployment.label)
-        # A crew of another generation is left from a deployment of the same name that was deleted.
-        is_its_own = serving and serving.generation in (deployment.live_generation, deployment.generation)
-        answering = serving.routes() if serving and is_its_own else ()
-        places = spec.concurrency * spec.instances
-        is_scarce = places <= len(answering)
-        return routing.Deployment(
-            workers=answering,
-            timeout_ms=spec.timeout_ms,
-            queue=max(2 * places - len(answering), places),
-            max_wait_ms=spec.queue_wait_ms if is_scarce else max(spec.timeout_ms, spec.queue_wait_ms),
-        )
+            endpoints, deployments = wanted.all_endpoints(connection), wanted.all_deployments(connection)
+            generation = int(clock.now().timestamp() * 1000)
+            routes = routing.Routes(generation, table(endpoints, deployments, self._crews))
+            routing.write(self._settings.home / "routing.json", routes)
+        self._gateway.reload()
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -125,7 +83,7 @@ class Supervisor:
                 log.exception("the supervisor stumbled; it goes on")
 
     def _tick(self, now: datetime) -> None:
-        gateway_process.ensure(self._settings)
+        self._gateway.ensure()
         with self._db.read() as connection:
             deployments = {one.label: one for one in wanted.all_deployments(connection)}
         with self._lock:
@@ -171,7 +129,7 @@ class Supervisor:
 
     def _begin_making(self, deployment: Wanted) -> None:
         thread = threading.Thread(target=self._make, args=(deployment,), name=f"make {deployment.label}", daemon=True)
-        self._making[deployment.label] = _Making(deployment.generation, thread)
+        self._making[deployment.label] = thread
         thread.start()
 
     def _make(self, deployment: Wanted) -> None:
@@ -264,7 +222,3 @@ class Supervisor:
             shutil.rmtree(folder, ignore_errors=True)
 
         threading.Thread(target=finish, name=f"retire {folder.name}", daemon=True).start()
-
-
-def _generation() -> int:
-    return int(clock.now().timestamp() * 1000)

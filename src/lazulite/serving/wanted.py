@@ -1,4 +1,4 @@
-"""Online endpoints and deployments as they were asked for, and the one door through which a deployment's state moves."""
+"""Online endpoints and deployments as they were asked for, and the one door by which a deployment's state moves."""
 
 import re
 from dataclasses import dataclass
@@ -224,9 +224,7 @@ def all_deployments(connection: Connection) -> list[Wanted]:
             workspace = _workspace(connection, row.scope)
             spec = spec_of(resource.body)
             found.append(
-                Wanted(
-                    workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation
-                )
+                Wanted(workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation)
             )
     return found
 

@@ -1,0 +1,79 @@
+"""Keeps the gateway's process running: starts it where none answers, finds again the one that outlived a platform."""
+
+import contextlib
+import logging
+import subprocess
+import sys
+
+from lazulite import clock
+from lazulite.errors import Unavailable
+from lazulite.serving.gateway import control
+from lazulite.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_STARTS_WITHIN_S = 10.0
+_STOPS_WITHIN_S = 5.0
+_POLL_S = 0.02
+
+
+class GatewayProcess:
+    """The gateway of one home, as the platform sees it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def ensure(self) -> None:
+        """Starts the gateway unless one answers or is just starting. Its own log says why it ends, if it does."""
+        if self._child and self._child.poll() is None:
+            return
+        if not self._answers():
+            self._child = self._start()
+
+    def await_ready(self) -> None:
+        """Waits until the gateway answers; says so in the log if it does not in time."""
+        deadline = clock.monotonic() + _STARTS_WITHIN_S
+        while not self._answers():
+            if clock.monotonic() > deadline or (self._child and self._child.poll() is not None):
+                log.error("The scoring gateway did not start; see %s.", self._settings.home / "logs" / "gateway.log")
+                return
+            clock.sleep(_POLL_S)
+
+    def reload(self) -> None:
+        """Returns when the gateway has read the routing file; one that starts later reads it anyway."""
+        with contextlib.suppress(Unavailable):
+            control.ask(self._settings.sockets, "reload")
+
+    def stats(self) -> dict[str, object]:
+        """Returns what the gateway has counted, {} while it does not answer."""
+        with contextlib.suppress(Unavailable):
+            return control.ask(self._settings.sockets, "stats")
+        return {}
+
+    def stop(self) -> None:
+        """Ends the gateway once it has answered what it has."""
+        with contextlib.suppress(Unavailable):
+            control.ask(self._settings.sockets, "stop")
+        deadline = clock.monotonic() + _STOPS_WITHIN_S
+        while self._answers() and clock.monotonic() < deadline:
+            clock.sleep(_POLL_S)
+
+    def _answers(self) -> bool:
+        try:
+            control.ask(self._settings.sockets, "reload")
+        except Unavailable:
+            return False
+        return True
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        """Starts it in a session of its own, so that nothing that ends the platform ends it."""
+        settings = self._settings
+        command = [sys.executable, "-m", "lazulite.serving.gateway", "--home", str(settings.home)]
+        command += ["--host", settings.host, "--port", str(settings.scoring_port)]
+        folder = settings.home / "logs"
+        folder.mkdir(exist_ok=True)
+        with (folder / "gateway.log").open("ab") as output:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
