@@ -47,11 +47,14 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error, Misuse):
             return EXIT_MISUSED
         return EXIT_NOT_FOUND if error.status == 404 else EXIT_FAILED
-    except KeyboardInterrupt:
-        return 128 + 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `lazulite … | head`
         return EXIT_FAILED
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)  # a file or folder, with its name
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 128 + 2
     return 0
 
 

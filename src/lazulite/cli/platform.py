@@ -16,6 +16,8 @@ from lazulite.errors import Conflict, LazuliteError, NotFound, Unavailable
 from lazulite.serving.gateway import control
 from lazulite.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _FOLLOW_EVERY_S = 0.2
 _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _GIVEN = ("home", "host", "port", "scoring_port", "strict", "private_network")
@@ -32,7 +34,16 @@ def _up(arguments: Arguments) -> None:
     with lock.hold(wanted):
         _log_to(process.log_path(wanted, "platform"))
         threading.Thread(target=_announce, args=[wanted], daemon=True).start()
-        raise SystemExit(late.load("platform").serve(wanted))
+        raise SystemExit(_serve(wanted))
+
+
+def _serve(wanted: Settings) -> int:
+    try:
+        code: int = late.load("platform").serve(wanted)
+        return code
+    except OSError:
+        log.exception("The platform has failed.")
+        raise
 
 
 def _refuse_taken_port(wanted: Settings) -> None:

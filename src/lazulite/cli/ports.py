@@ -6,12 +6,12 @@ import socket
 import psutil
 
 from lazulite.cli import rest
-from lazulite.errors import LazuliteError
+from lazulite.errors import BadRequest, LazuliteError
 from lazulite.settings import reachable
 
 
 def is_free(host: str, port: int) -> bool:
-    """Tells whether a server could listen here now. Raises OSError for an address that this machine does not have."""
+    """Tells whether a server could listen here now. Raises BadRequest for an address that is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -20,7 +20,7 @@ def is_free(host: str, port: int) -> bool:
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 return False
-            raise
+            raise BadRequest(f"{host} cannot be listened on: {error.strerror}.", target="LAZULITE_HOST") from error
     return True
 
 
@@ -43,7 +43,7 @@ def _platform_at(host: str, port: int) -> str:
     try:
         status = rest.send("GET", f"http://{reachable(host)}:{port}/_lazulite/status", timeout_s=1).json()
         return f"the platform of {status['home']}, pid {status['pid']}"
-    except (OSError, LazuliteError, KeyError, TypeError):
+    except (LazuliteError, KeyError, TypeError):
         return ""
 
 

@@ -110,7 +110,7 @@ def status(settings: Settings) -> Json | None:
     """Returns what the platform says of itself, `GET /_lazulite/status`; None when it does not answer."""
     try:
         return rest.send("GET", f"{settings.url}/_lazulite/status", timeout_s=2).json()
-    except (OSError, LazuliteError):
+    except LazuliteError:
         return None
 
 

@@ -30,6 +30,10 @@ class Refused(LazuliteError):
         self.status = status
 
 
+class Unreachable(LazuliteError):
+    """Nothing answers at an address."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One response, read whole. headers: lower-case names."""
@@ -59,8 +63,8 @@ def send(
 ) -> Answer:
     """Sends one request straight to the address, without any proxy.
 
-    bundle: the file of certificates that https is checked against. Raises Refused for anything but 2xx and 304, with
-    the error that the body holds, and OSError when nothing answers.
+    bundle: the file of certificates that https is checked against. Raises Refused for anything but 2xx, with the error
+    that the body holds, and Unreachable when nothing answers in time.
     """
     parts = urlsplit(url)
     connection = _connect(parts.scheme, parts.hostname or "", parts.port, timeout_s, bundle)
@@ -71,6 +75,11 @@ def send(
         answer = Answer(response.status, lower, response.read())
     except http.client.HTTPException as error:
         raise Refused(0, f"{url} does not speak HTTP: {error!r}.", "InvalidAnswer") from error
+    except OSError as error:
+        raise Unreachable(
+            f"Nothing answers at {parts.scheme}://{parts.netloc}: {error.strerror or error}.",
+            hint="`lazulite status` says whether the platform is up, `lazulite logs` what it does.",
+        ) from error
     finally:
         connection.close()
     if answer.status >= 300:

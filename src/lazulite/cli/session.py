@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from lazulite import settings
 from lazulite.cli import lock, profile, rest
@@ -28,8 +28,8 @@ class Session:
     workspace: WorkspaceId
 
     def path(self, *segments: str) -> str:
-        """Returns the ARM path of something in the workspace."""
-        return "/".join((str(self.workspace), *segments))
+        """Returns the ARM path of something in the workspace, whatever characters the names hold."""
+        return "/".join((quote(str(self.workspace)), *(quote(one, safe="") for one in segments)))
 
 
 def arm() -> Arm:
