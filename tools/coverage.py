@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from lazulite.arm import scopes
 from lazulite.errors import LazuliteError
 from lazulite.http.routes import Route, Router
+from tools import storage
 from tools.routes import tables
 
 # Where azure-ai-ml keeps its generated clients, what each is for, and the mount that its requests reach.
@@ -28,11 +30,11 @@ WORKSPACE = (
 )
 HEAD = """# Coverage
 
-What Lazulite answers, operation by operation, counted from the REST clients inside azure-ai-ml {version}.
-Made by `make docs` from the code; a test holds it to that.
+What Lazulite answers, operation by operation, counted from the REST clients inside azure-ai-ml {ml} and
+azure-storage-blob {blob}. Made by `make docs` from the code; a test holds it to that.
 
 **Full**: answered, nothing known is missing. **Partial**: answered, but for what is said. **None**: refused with 501
-`NotImplemented`, which names the operation.
+`NotImplemented`, which names the operation. `{{W}}` stands for the workspace's ARM id.
 
 """
 
@@ -107,32 +109,35 @@ def _is_meant(ours: str, theirs: str) -> bool:
     return all(mine.startswith("{") <= their.startswith("{") for mine, their in pairs)
 
 
+@dataclass(frozen=True)
+class Row:
+    """One operation as the page shows it. verdict: `Full`, `Partial: in words`, `None`."""
+
+    group: str
+    name: str
+    request: str
+    verdict: str
+
+
 def text() -> str:
-    """Returns the page: counts, then a table per operation group."""
+    """Returns the page: counts, then a chapter per client with a table per operation group."""
     routes = tables()
-    routers = {mount: Router(table) for mount, table in routes.items()}
-    counts, sections, met = [], [], set()
+    chapters, met = [], set()
     for client, title, mount in CLIENTS:
-        rows = [(operation, answer(routers[mount], operation)) for operation in operations(client)]
-        met |= {id(route) for _, route in rows}
-        counts.append(_count(title, rows))
-        sections.append(f"## {title}\n\n{_groups(rows)}")
-    counts.append(
-        "| **all** | " + " | ".join(str(sum(column)) for column in zip(*map(_numbers, counts), strict=True)) + " |"
-    )
-    table = "| client | operations | full | partial | none |\n|---|---:|---:|---:|---:|\n" + "\n".join(counts)
+        router = Router(routes[mount])
+        found = [(operation, answer(router, operation)) for operation in operations(client)]
+        met |= {id(route) for _, route in found}
+        chapters.append((title, [_row(operation, route) for operation, route in found]))
+    chapters.append(("Blob storage", [_storage_row(operation) for operation in storage.operations()]))
     beyond = [(mount, route) for mount, table in routes.items() for route in table if id(route) not in met]
-    head = HEAD.format(version=version("azure-ai-ml"))
-    return "\n\n".join([head.rstrip(), table, *sections, _beyond(beyond)]) + "\n"
+    head = HEAD.format(ml=version("azure-ai-ml"), blob=version("azure-storage-blob"))
+    bodies = [f"## {title}\n\n{_groups(rows)}" for title, rows in chapters]
+    return "\n\n".join([head + _counts(chapters), *bodies, _beyond(beyond)]) + "\n"
 
 
-def _count(title: str, rows: list[tuple[Operation, Route | None]]) -> str:
-    verdicts = Counter(_verdict(route).partition(":")[0] for _, route in rows)
-    return f"| {title} | {len(rows)} | {verdicts['Full']} | {verdicts['Partial']} | {verdicts['None']} |"
-
-
-def _numbers(line: str) -> list[int]:
-    return [int(cell) for cell in line.split("|") if cell.strip().isdecimal()]
+def _row(operation: Operation, route: Route | None) -> Row:
+    request = f"{operation.method} `{operation.template.replace(WORKSPACE, '{W}')}`"
+    return Row(operation.group, operation.name, request, _verdict(route))
 
 
 def _verdict(route: Route | None) -> str:
@@ -141,28 +146,36 @@ def _verdict(route: Route | None) -> str:
     return f"Partial: {route.partial}" if route.partial else "Full"
 
 
-def _groups(rows: list[tuple[Operation, Route | None]]) -> str:
-    tables = []
-    for group in dict.fromkeys(operation.group for operation, _ in rows):
-        lines = [
-            f"| {operation.name} | {operation.method} `{_short(operation.template)}` | {_verdict(route)} |"
-            for operation, route in rows
-            if operation.group == group
-        ]
-        tables.append(f"### {group}\n\n| operation | request | answer |\n|---|---|---|\n" + "\n".join(lines))
-    return "`{W}` stands for the workspace's ARM id.\n\n" + "\n\n".join(tables)
+def _storage_row(operation: storage.Operation) -> Row:
+    query = f" `?comp={operation.comp}`" if operation.comp else ""
+    verdict = "Full" if storage.is_answered(operation) else "None"
+    return Row(operation.group, operation.name, operation.method + query, verdict)
 
 
-def _short(template: str) -> str:
-    return template.replace(WORKSPACE, "{W}")
+def _counts(chapters: list[tuple[str, list[Row]]]) -> str:
+    everything = [row for _, rows in chapters for row in rows]
+    lines = ["| client | operations | full | partial | none |", "|---|---:|---:|---:|---:|"]
+    for title, rows in [*chapters, ("**all**", everything)]:
+        counts = Counter(row.verdict.partition(":")[0] for row in rows)
+        lines.append(f"| {title} | {len(rows)} | {counts['Full']} | {counts['Partial']} | {counts['None']} |")
+    return "\n".join(lines)
+
+
+def _groups(rows: list[Row]) -> str:
+    shown = []
+    for group in dict.fromkeys(row.group for row in rows):
+        lines = [f"| {row.name} | {row.request} | {row.verdict} |" for row in rows if row.group == group]
+        shown.append("\n".join([f"### {group}", "", "| operation | request | answer |", "|---|---|---|", *lines]))
+    return "\n\n".join(shown)
 
 
 def _beyond(routes: list[tuple[str, Route]]) -> str:
-    lines = sorted(f"| {mount} | {route.method} `{route.template}` | {_verdict(route)} |" for mount, route in routes)
-    return (
-        "## Beyond the SDK's clients\n\nWhat other clients ask for, and the platform's own.\n\n"
-        "| mount | request | answer |\n|---|---|---|\n" + "\n".join(lines)
+    lines = sorted(
+        f"| {mount} | {route.method} `{route.template.replace(scopes.WORKSPACE, '{W}')}` | {_verdict(route)} |"
+        for mount, route in routes
     )
+    head = "## Beyond these clients\n\nWhat other programs ask for, and the platform's own.\n"
+    return "\n".join([head, "| mount | request | answer |", "|---|---|---|", *lines])
 
 
 if __name__ == "__main__":

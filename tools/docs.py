@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lazulite.cli import reference
-from tools import coverage, guesses, routes, settings
+from tools import coverage, guesses, routes, settings, variables
 from tools.shape import ROOT
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/cli.md": reference.reference,
     "docs/coverage.md": coverage.text,
+    "docs/environment-variables.md": variables.text,
     "docs/guesses.md": guesses.text,
     "docs/settings.md": settings.text,
     "tests/routes.txt": routes.text,
