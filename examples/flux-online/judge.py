@@ -29,7 +29,7 @@ def main() -> None:
         pictures = draw_all(pipeline, length)
         report(pictures, length)
         if arguments.sheet and length == TEXT_LENGTHS[0]:
-            sheet(list(pictures.values())).save(arguments.sheet, optimize=True)
+            sheet(list(pictures.values())).quantize(128).save(arguments.sheet, optimize=True)
 
 
 def draw_all(pipeline: FluxPipeline, text_length: int) -> dict[tuple[str, str], Image.Image]:
