@@ -104,6 +104,7 @@ class Listener:
             log_config=None,
             # Nobody stands between: a client that says so is not to be believed.
             proxy_headers=False,
+            access_log=False,  # http.stack logs, with more to say
             timeout_keep_alive=_KEEP_ALIVE_S,
         )
         self._config.load()
