@@ -45,7 +45,7 @@ def test_a_framework_in_the_name_becomes_a_requirement():
     [
         "contoso.azurecr.io/detector:4",
         "evil.io/mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04",
-        "python",
+        "python2:7",
         "",
         "x/y:1",
     ],

@@ -7,6 +7,8 @@ import zipfile
 
 import pytest
 
+from lazulite.environments import built
+
 
 def make_wheel(folder, name, version, *, requires=(), tag="py3-none-any", scripts=()):
     """Writes a wheel whose one module says its version; scripts: console scripts that print it."""
@@ -59,4 +61,5 @@ def offline(monkeypatch, uv_cache, tmp_path):
     monkeypatch.setenv("PIP_FIND_LINKS", str(house))
     monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    monkeypatch.setattr(built, "_compile_later", lambda python: None)  # a minute of work that no test but one looks at
     return house

@@ -15,6 +15,8 @@ from lazulite.environments import built
 from lazulite.environments.spec import EnvironmentSpec, spec_of
 from lazulite.errors import UserCodeError
 
+COMPILE_LATER = built._compile_later
+
 
 def spec(*lines, **more):
     dependencies = json.dumps([{"pip": list(lines)}])
@@ -102,7 +104,7 @@ def test_a_failing_build_of_a_package_shows_what_it_said(tmp_path, offline):
 
 def test_an_unreachable_index_says_so(tmp_path, offline, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://user:secret@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://user:secret@127.0.0.1:9/index")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     lines = []
     with pytest.raises(UserCodeError) as caught:
@@ -120,7 +122,8 @@ def test_an_environment_whose_python_went_away_is_built_again(tmp_path, offline)
     assert ask(first.python, "import greeting; print('yes')") == "yes"
 
 
-def test_bytecode_is_compiled_after_the_build(tmp_path, offline):
+def test_bytecode_is_compiled_after_the_build(tmp_path, offline, monkeypatch):
+    monkeypatch.setattr(built, "_compile_later", COMPILE_LATER)
     environment = built.ensure(tmp_path, spec("greeting"), lambda line: None)
     library = environment.python.parent.parent / "lib"
     deadline = time.monotonic() + 30
@@ -236,3 +239,17 @@ def test_what_was_not_used_for_long_is_removed_and_what_is_in_use_stays(tmp_path
     assert built.remove_stale(tmp_path, month_ago, keep=[used.key]) == sorted(["0123", old.key])
     assert built.find(tmp_path, old.key) is None
     assert built.find(tmp_path, used.key) and built.find(tmp_path, fresh.key)
+
+
+def test_a_hash_that_does_not_match_is_refused(tmp_path, offline):
+    with pytest.raises(UserCodeError, match="Hash mismatch"):
+        built.ensure(tmp_path, spec(f"greeting==1.0 --hash=sha256:{'0' * 64}"), lambda line: None)
+
+
+def test_a_python_that_is_missing_is_said_once(tmp_path, offline):
+    lines = []
+    wanted = EnvironmentSpec("python:3.20", "==3.20.*", spec("greeting").requirements)
+    environment = built.ensure(tmp_path, wanted, lines.append)
+    said = [line for line in lines if "Python 3.20 is asked for" in line]
+    assert len(said) == 1 and said[0] in environment.notes
+    assert said[0] in built.build_log(tmp_path, environment.key).read_text()

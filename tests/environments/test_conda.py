@@ -28,7 +28,7 @@ dependencies:
   - pip
   - pip:
       - inference-schema[numpy-support]==1.5.1   # a remark
-      - --extra-index-url https://example.org/simple
+      - --extra-index-url https://example.org/index
       - git+https://example.org/x.git@main
 variables:
   MODE: fast
@@ -44,7 +44,7 @@ variables:
         "inference-schema[numpy-support]==1.5.1",
         "git+https://example.org/x.git@main",
     )
-    assert found.requirements.options.extra_index_urls == ("https://example.org/simple",)
+    assert found.requirements.options.extra_index_urls == ("https://example.org/index",)
     assert found.variables == {"MODE": "fast", "WORKERS": "4"}
 
 

@@ -34,8 +34,9 @@ Log = Callable[[str], None]
 
 _RECIPE = "recipe.json"
 _LOG = "build.log"
-# Run by the environment's own Python, which may be 3.8.
-_COMPILE = "import compileall, os, sys; os.nice(19); compileall.compile_dir(sys.argv[1], quiet=2)"
+# Run by the environment's own Python, which may be 3.8, in the environment's folder: an absolute path would make
+# folders anew where the environment has been removed meanwhile.
+_COMPILE = "import compileall, os; os.nice(19); compileall.compile_dir('lib', ddir=os.path.abspath('lib'), quiet=2)"
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,8 @@ def _compile_later(python: Path) -> None:
     Nothing depends on it: killed, it leaves whole files or none.
     """
     process = subprocess.Popen(
-        [python, "-I", "-c", _COMPILE, python.parent.parent / "lib"],
+        [python, "-I", "-c", _COMPILE],
+        cwd=python.parent.parent,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

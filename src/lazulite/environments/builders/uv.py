@@ -22,7 +22,7 @@ from lazulite.environments.spec import EnvironmentSpec
 from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 
 LOCK = "requirements.lock"
-_INPUTS = ("requirements.in", "constraints.txt", "excludes.txt")
+_INPUTS = ("requirements.in", "constraints.txt", "excludes.txt", "hashes.txt")
 _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
 _PYTORCH_INDEX = "download.pytorch.org"
 _FRAME = re.compile(r"^[\s×│├╰─▶]+|\x1b\[[0-9;]*m")
@@ -149,6 +149,9 @@ def _write_input(asked: Requirements, context: Path | None, options: PipOptions,
     local = [f"{((context or folder) / package.path).as_uri()}{package.extras}" for package in asked.local]
     lines = [*asked.lines, *local, *_seeds(asked.lines, options, by)]
     (folder / "requirements.in").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # uv checks hashes where it installs, and takes them from constraints as well
+    hashed = [line for line in asked.lines if " --hash" in line]
+    (folder / "hashes.txt").write_text("\n".join(hashed) + "\n", encoding="utf-8")
 
 
 def _seeds(lines: Sequence[str], options: PipOptions, interpreter: Interpreter) -> Iterator[str]:
@@ -213,12 +216,10 @@ def _compile(plan: Plan, run: _Run, constraints: Sequence[str]) -> tuple[bool, l
     pins.write_text("\n".join(plan.constraints) + "\n", encoding="utf-8")
     excluded = run.folder / "excludes.txt"
     excluded.write_text("\n".join(plan.excludes) + "\n", encoding="utf-8")
-    text = (run.folder / "requirements.in").read_text(encoding="utf-8")
     run.log(f"Resolving for Python {plan.interpreter.version} with {plan.name} ...")
     command = ["pip", "compile", "requirements.in", "--output-file", LOCK, "--quiet", "--no-header", "--no-annotate"]
     command += ["--python", str(plan.interpreter.path), "--constraints", str(pins), "--excludes", str(excluded)]
     command += [argument for constraint in constraints for argument in ("--constraints", constraint)]
-    command += ["--generate-hashes"] if " --hash" in text else []
     # A GPU-less machine may well be one that reaches no PyTorch index: no point in waiting for retries.
     environ = {**run.environ, "UV_HTTP_RETRIES": "0"} if "--torch-backend" in plan.arguments else run.environ
     return _uv([*command, *run.arguments, *plan.arguments], replace(run, environ=environ))
@@ -254,7 +255,8 @@ def _create(interpreter: Interpreter, run: _Run) -> None:
 
 
 def _sync(plan: Plan, run: _Run) -> None:
-    command = ["pip", "sync", LOCK, "--python", str(run.folder / "bin" / "python"), "--allow-empty-requirements"]
+    command = ["pip", "sync", LOCK, "--constraints", "hashes.txt", "--allow-empty-requirements"]
+    command += ["--python", str(run.folder / "bin" / "python")]
     succeeded, output = _uv([*command, *run.arguments, *plan.arguments], run)
     if not succeeded:
         raise _failure(output)
