@@ -86,6 +86,10 @@ def test_names_that_a_web_page_could_have(host):
     assert not hosts.is_local_name(host)
 
 
+def test_the_clouds_metadata_is_open_as_tokens_are():
+    assert hosts.mount_for("management.azure.com", "/metadata/endpoints") == "login"
+
+
 @given(st.text(max_size=300), st.text(max_size=50))
 def test_any_host_and_path_has_a_mount(host, path):
     assert hosts.mount_for(host, path)

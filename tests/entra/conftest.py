@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lazulite import entra
 from lazulite.edge import hosts
-from lazulite.entra import graph, telemetry
+from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
 from lazulite.http.identify import anyone, bearer
 from lazulite.http.routes import Router
@@ -18,8 +17,9 @@ SIGNING_KEY = bytes(range(64))
 
 def entra_app(given):
     parts = SimpleNamespace(settings=given, signing_key=SIGNING_KEY)
+    login = (*openid.ROUTES, *grants.ROUTES, *managed_identity.ROUTES, *metadata.ROUTES)
     apps = {
-        "login": stack.app(Router(entra.ROUTES), parts, anyone),
+        "login": stack.app(Router(login), parts, anyone),
         "graph": stack.app(Router(graph.ROUTES), parts, bearer(["https://graph.microsoft.com"])),
         "telemetry": stack.app(Router(telemetry.ROUTES), parts, anyone),
     }

@@ -26,6 +26,15 @@ def test_the_sdk_finds_itself_led_here_without_a_proxy(front, monkeypatch):
 
 
 @pytest.mark.usefixtures("led_here")
+def test_by_the_proxy_the_cloud_is_azures():
+    (cloud,) = _get_clouds_by_metadata_url(
+        "https://management.azure.com/metadata/endpoints?api-version=2019-05-01"
+    ).values()
+    assert cloud["resource_manager"] == "https://management.azure.com"
+    assert cloud["active_directory"] == "https://login.microsoftonline.com"
+
+
+@pytest.mark.usefixtures("led_here")
 def test_by_the_proxy_login_is_where_azure_has_it(front):
     url = "https://login.microsoftonline.com/some-tenant/v2.0/.well-known/openid-configuration"
     assert requests.get(url).json()["token_endpoint"] == (

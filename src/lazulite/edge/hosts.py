@@ -87,10 +87,11 @@ def azure_mount(host: str) -> Mount | None:
 
 def mount_for(host: str, path: str) -> Mount:
     """Returns the mount that answers a request, by its Host header or else by its path; Studio when neither says."""
-    mount = azure_mount(host)
+    mount, lower = azure_mount(host), path.lower()
+    if mount == "arm" and lower.startswith("/metadata/"):
+        return "login"  # the cloud's addresses, which clients ask for before they have a token
     if mount:
         return mount
-    lower = path.lower()
     for prefix, own in PATHS:
         if lower == prefix or lower.startswith(prefix + "/"):
             return own
