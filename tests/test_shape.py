@@ -1,12 +1,15 @@
 """Holds the tree to the house's shape, and the rules to what they claim to catch."""
 
 import graphlib
+import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lazulite.environments import interpreters
 from tools import shape
 
 MODULES = shape.modules("src", "tools", "tests", "bench")
@@ -148,9 +151,44 @@ def test_rule_lets_pass(case):
 def test_a_guest_runs_on_python_38():
     """Vermin knows which release each part of the standard library came with."""
     vermin, guest = Path(sys.executable).with_name("vermin"), shape.ROOT / "src" / shape.PACKAGE / shape.ISLAND
-    command = [vermin, "--target=3.8-", "--violations", "--no-tips", "--eval-annotations", guest]
+    command = [vermin, "--target=3.8-", "--violations", "--no-tips", guest]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path.append(sys.argv[1])
+import guest
+for module in pkgutil.walk_packages(guest.__path__, "guest."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def test_a_real_python_38_loads_the_guest():
+    python = interpreters.find(8)
+    if not python:
+        pytest.skip("there is no Python 3.8 on this machine")
+    command = [python.path, "-B", "-I", "-c", IMPORT_ALL, shape.ROOT / "src" / shape.PACKAGE]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+
+
+def test_what_is_imported_is_declared():
+    declared = {
+        re.match(r"[\w.-]+", one)[0].lower().replace("_", "-")
+        for one in importlib.metadata.requires(shape.PACKAGE)
+        if "extra ==" not in one
+    }
+    given_by = importlib.metadata.packages_distributions()
+    assert_none(
+        module.broken(node, f"{name} is no dependency of ours.", "Add its package to pyproject.toml and `make lock`.")
+        for module in shape.modules("src")
+        if module.room != shape.ISLAND
+        for node, name in shape.foreign_imports(module)
+        if not any(one.lower().replace("_", "-") in declared for one in given_by.get(name.partition(".")[0], ()))
+    )
 
 
 def test_tests_are_named_after_what_they_test():

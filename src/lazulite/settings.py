@@ -6,12 +6,11 @@ docs/settings.md is generated from this table.
 import dataclasses
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from platformdirs import user_runtime_path
 
 from lazulite.errors import BadRequest
 
@@ -41,7 +40,8 @@ class Settings:
     @property
     def sockets(self) -> Path:
         """Returns the folder of the guests' unix sockets, short enough for the 108 bytes that Linux allows."""
-        return user_runtime_path() / f"lazulite-{hashlib.sha256(str(self.home).encode()).hexdigest()[:10]}"
+        root = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        return root / f"lazulite-{os.getuid()}-{hashlib.sha256(str(self.home).encode()).hexdigest()[:10]}"
 
     @property
     def is_exposed(self) -> bool:

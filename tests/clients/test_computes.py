@@ -20,7 +20,7 @@ def test_the_published_get_or_create_of_a_cluster_works(ml: MLClient) -> None:
     made = ml.compute.begin_create_or_update(cluster).result()
     assert (made.size, made.max_instances, made.provisioning_state) == ("Standard_NC4as_T4_v3", 4, "Succeeded")
     found = ml.compute.get("gpu-cluster")
-    assert (found.idle_time_before_scale_down, found.tier) == (180, "low_priority")
+    assert (found.idle_time_before_scale_down, found.tier) == (180, "lowpriority")
 
 
 def test_a_cluster_is_updated_and_deleted(ml: MLClient) -> None:

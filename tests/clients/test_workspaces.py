@@ -25,19 +25,20 @@ def test_a_workspace_is_there_when_it_is_first_named(ml: MLClient) -> None:
     }
 
 
-def test_create_keeps_location_tags_and_description(ml: MLClient) -> None:
+def test_create_keeps_tags_and_description(ml: MLClient) -> None:
+    # The SDK asks first, finds the workspace that its question brought into being, and turns to an update, which
+    # sends no location: see the strict test for that.
     name = f"made-{uuid.uuid4().hex[:6]}"
-    made = ml.workspaces.begin_create(
-        Workspace(name=name, location="westeurope", tags={"team": "vision"}, description="for churn")
-    ).result()
-    assert (made.location, made.tags, made.description) == ("westeurope", {"team": "vision"}, "for churn")
+    made = ml.workspaces.begin_create(Workspace(name=name, tags={"team": "vision"}, description="for churn")).result()
+    assert (made.tags, made.description) == ({"team": "vision"}, "for churn")
     assert name in {one.name for one in ml.workspaces.list()}
 
 
 def test_update_changes_what_is_named_and_keeps_the_rest(ml: MLClient) -> None:
-    before = ml.workspaces.begin_create(Workspace(name=ml.workspace_name, tags={"a": "1"}, description="old")).result()
+    made = Workspace(name=ml.workspace_name, display_name="Churn", description="old")
+    before = ml.workspaces.begin_create(made).result()
     after = ml.workspaces.begin_update(Workspace(name=before.name, description="new")).result()
-    assert (after.description, after.tags) == ("new", {"a": "1"})
+    assert (after.description, after.display_name) == ("new", "Churn")
 
 
 def test_delete_removes_the_workspace_and_what_is_in_it(ml: MLClient) -> None:
@@ -66,7 +67,7 @@ def test_strict_answers_404_until_a_deployment_makes_the_workspace(strict: MLCli
     with pytest.raises(ResourceNotFoundError, match="strict-one"):
         strict.workspaces.get("strict-one")
     made = strict.workspaces.begin_create(Workspace(name="strict-one", location="westus2", tags={"k": "v"})).result()
-    assert (made.name, made.location, made.tags) == ("strict-one", "westus2", {"k": "v"})
+    assert (made.name, made.location, made.tags["k"]) == ("strict-one", "westus2", "v")
     assert strict.workspaces.get("strict-one").location == "westus2"
 
 

@@ -57,13 +57,14 @@ class Toy:
                     print("connection ended:", error, flush=True)
 
     def read(self, size):
-        data = b""
-        while len(data) < size:
-            piece = self.connection.recv(min(size - len(data), 1 << 20), socket.MSG_WAITALL)
-            if not piece:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            count = self.connection.recv_into(view)
+            if not count:
                 raise ConnectionError("the gateway is gone")
-            data += piece
-        return data
+            view = view[count:]
+        return bytes(data)
 
     def one(self):
         head_bytes, body_bytes, timeout_ms, request_id = REQUEST.unpack(self.read(REQUEST.size))

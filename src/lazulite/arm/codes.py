@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from lazulite.arm import addresses, scopes, shapes
 from lazulite.arm.families import Asset, Context
+from lazulite.artifacts.refs import container_path
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
@@ -41,6 +42,7 @@ def start_pending_upload(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     account = accounts.account_name(workspace)
     container = container_of(call.ids["name"], call.ids["version"])
+    container_path(parts.settings.home, account, container).mkdir(parents=True, exist_ok=True)
     key = accounts.account_key(parts.signing_key, account)
     sas = accounts.sign_sas(account, key, container, None, "racwdl", call.now + _UPLOAD_FOR)
     url = addresses.blob_url(call, account, container)

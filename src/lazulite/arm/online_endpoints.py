@@ -142,7 +142,7 @@ def patch(call: Call, parts: Parts) -> Reply:
         row = ENDPOINT.find(connection, workspace, call.ids["name"])
         given = {**row.body["properties"], **(call.body.get("properties") or {})}
         accepted = accept(given, Context(workspace, row.place.name, "", call, parts, connection))
-        beside = {name: call.body[name] for name in ("tags", "identity") if name in call.body}
+        beside: JsonObject = {name: call.body[name] for name in ("tags", "identity") if name in call.body}
         body: JsonObject = {**row.body, **beside, "properties": accepted}
         row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     parts.supervisor.publish()

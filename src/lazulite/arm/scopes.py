@@ -4,6 +4,7 @@ import uuid
 
 from sqlalchemy import Connection
 
+from lazulite.artifacts.refs import container_path
 from lazulite.errors import Conflict, NotFound
 from lazulite.http.call import Call, JsonObject
 from lazulite.http.parts import Parts
@@ -85,13 +86,11 @@ def ensure(connection: Connection, wanted: WorkspaceId, body: JsonObject, call: 
     }
     row, _ = resources.put(connection, place, complete, now=call.now, who=call.who.name)
     for name, kind, container in _DATASTORES:
-        resources.put(
-            connection,
-            Place(wanted.scope, "datastores", name),
-            {"properties": _datastore(wanted, kind, container.format(id=identifier), name)},
-            now=call.now,
-            who=call.who.name,
-        )
+        properties = _datastore(wanted, kind, container.format(id=identifier), name)
+        folder = container_path(parts.settings.home, properties["accountName"], container.format(id=identifier))
+        folder.mkdir(parents=True, exist_ok=True)
+        place = Place(wanted.scope, "datastores", name)
+        resources.put(connection, place, {"properties": properties}, now=call.now, who=call.who.name)
     return row
 
 

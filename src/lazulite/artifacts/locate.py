@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lazulite.artifacts.refs import blob_path
+from lazulite.artifacts.refs import blob_path, read_url
 from lazulite.errors import BadRequest, NotFound
 from lazulite.ids import WorkspaceId, parse_datastore
 
 DatastoreProperties = Callable[[WorkspaceId | None, str], dict[str, Any]]
-
-_PATH_STYLE = "/_blob/"
 
 
 def locate(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
@@ -32,27 +30,16 @@ def _path(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
     if reference:
         account, container = _container(datastore(reference.workspace, reference.datastore), reference.datastore)
         return blob_path(home, account, container, unquote(reference.path).strip("/"))
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if parts.scheme in ("http", "https"):
-        account, _, rest = _account(parts.hostname or "", parts.path, uri)
-        container, _, name = rest.partition("/")
-        return blob_path(home, account, container, unquote(name).strip("/"))
-    raise BadRequest(f'"{uri}" is not an address that Lazulite can read bytes from.')
-
-
-def _account(host: str, path: str, uri: str) -> tuple[str, str, str]:
-    first, blob, _ = host.partition(".blob.")
-    if blob:
-        return first, blob, path.lstrip("/")
-    if path.startswith(_PATH_STYLE):
-        account, slash, rest = path.removeprefix(_PATH_STYLE).partition("/")
-        return account.partition(".blob.")[0], slash, rest
-    raise BadRequest(
-        f'"{uri}" does not lie in blob storage, and Lazulite reads nothing else in place.',
-        hint="Download it and register the local copy.",
-    )
+    if uri.startswith("file://"):
+        return Path(unquote(urlsplit(uri).path))
+    try:
+        blob = read_url(home, uri)
+    except BadRequest as error:
+        raise BadRequest(
+            f'"{uri}" does not lie in blob storage, and Lazulite reads nothing else in place.',
+            hint="Download it and register the local copy.",
+        ) from error
+    return blob_path(home, blob.account, blob.container, blob.name.strip("/"))
 
 
 def _container(properties: dict[str, Any], name: str) -> tuple[str, str]:

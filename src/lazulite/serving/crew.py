@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lazulite.serving import routing, workers
+from lazulite.serving import logs, routing, workers
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
 _BACKOFF_FIRST_S = 0.5
@@ -87,6 +87,7 @@ def _look(member: Member, now: datetime) -> None:
     member.state = workers.probe(member.worker, now)
     if member.state.kind not in ("failed", "dead"):
         return
+    logs.writer(member.spec.console)(member.state.reason.partition("\n")[0])
     workers.stop(member.worker, grace_s=0)
     if now - member.started_at > _STEADY:
         member.failures = 0

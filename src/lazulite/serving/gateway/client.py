@@ -343,6 +343,8 @@ class Client(asyncio.Protocol):
         else:
             # Closing on a client that is still sending would reset the connection and lose it the answer.
             self._take = self._take_nothing
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
 
     def _take_pending(self) -> None:
         if self._take == self._take_head and not self._transport.is_closing():

@@ -279,7 +279,7 @@ class FramesConnection(asyncio.Protocol):
         exchange = self.line[0]
         exchange.has_begun = True
         exchange.asker.begin(exchange, status, lines, None if body_bytes == CHUNKED else body_bytes, run_us)
-        self._left = body_bytes
+        self._left = 0 if body_bytes == CHUNKED else body_bytes
         self._status = wire_status(status)
         self._read = self._chunks if body_bytes == CHUNKED else self._body
         return data[body_at:]
