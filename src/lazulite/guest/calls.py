@@ -62,4 +62,5 @@ class Calls:
 
     def _forget(self) -> None:
         self._connection = None
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGUSR1) == self._hear:
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)

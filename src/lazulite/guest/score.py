@@ -17,7 +17,7 @@ from typing import Any, Iterator
 from . import failure, frames, script, standins
 from .answers import Answer, Answers
 from .calls import CalledOff, Calls
-from .console import Console, open_console
+from .console import AccessLog, Console, open_console
 from .heads import Head, Heads
 from .script import Script
 from .status import Status
@@ -37,8 +37,9 @@ def main(arguments: list[str]) -> int:
     for as long as the worker lives.
     """
     address, status_path, lock = arguments
-    os.set_inheritable(int(lock), False)
-    os.register_at_fork(after_in_child=lambda: os.close(int(lock)))
+    held = os.fdopen(int(lock), "rb")
+    os.set_inheritable(held.fileno(), False)
+    os.register_at_fork(after_in_child=held.close)
     status = Status(status_path)
     status.write("starting")
     app_root = os.path.abspath(os.environ.get("AML_APP_ROOT", "."))
@@ -125,6 +126,7 @@ class Worker:
         self._answers = answers
         self._calls = calls
         self._console = console
+        self._access_log = AccessLog(console)
         self._heads = Heads()
         self._is_ending = False
         server = os.environ.get("HTTP_X_MS_SERVER_VERSION", "")
@@ -197,11 +199,9 @@ class Worker:
 
     def _tell(self, head: Head, answer: Answer, began: float) -> None:
         if head.path != "/":
-            duration_ms = (time.perf_counter() - began) * 1000
             size = "N/A" if answer.response.parts is not None else len(answer.response.body)
-            self._console.info(
-                "%s %s %d %.3fms %s" % (head.method, head.target, answer.response.status, duration_ms, size)
-            )
+            duration_s = time.perf_counter() - began
+            self._access_log.note(head.method, head.target, answer.response.status, duration_s, size)
 
     def _tell_called_off(self, head: Head, began: float, timeout_ms: int, called_off: CalledOff) -> None:
         """Says why the script was stopped and, above all, where it was."""
@@ -233,7 +233,8 @@ class Worker:
 
     def _forget(self) -> None:
         """Lets go of everything in a process that the script forked: it is no worker."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGTERM) == self._end:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._listener.close()
         if self._connection is not None:
             self._connection.close()

@@ -120,22 +120,29 @@ class Request:
         return self.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded")
 
     def _whole(self) -> bytes:
-        """Reads the body once; `stream` is read from then on like a file that has been."""
+        """Reads the body once and keeps it."""
         if self._body is None:
-            self._body = self.stream.read()
-            self.stream = io.BytesIO()
+            self._body = self._take()
         return self._body
 
     def _parsed(self) -> tuple[MultiDict, MultiDict]:
         if self._form is None:
+            # Flask takes the form from the stream; only a body that was asked for before is kept beside it.
+            body = self._take() if self._body is None and self._is_form else self._whole()
             fields: Any = []
             files: Any = []
             if self.mimetype == "multipart/form-data":
-                fields, files = parse(self._whole(), self.content_type or "")
+                fields, files = parse(body, self.content_type or "")
             elif self._is_form:
-                fields = parse_qsl(self._whole().decode("utf-8", "replace"), keep_blank_values=True)
+                fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
             self._form = MultiDict(fields), MultiDict(files)
         return self._form
+
+    def _take(self) -> bytes:
+        """Reads what is left of the stream. What is read later finds nothing."""
+        body: bytes = self.stream.read()
+        self.stream = io.BytesIO()
+        return body
 
 
 def _headers(environ: dict[str, Any]) -> Headers:
