@@ -28,7 +28,7 @@ class Server(BaseHTTPRequestHandler):
             self.rfile.readline()
         getattr(self, self.path.strip("/").partition("?")[0].partition("/")[0] or "root", self.echo)(body)
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - the names that http.server calls
 
     def reply(self, status, body, *lines):
         self.send_response(status)
@@ -90,9 +90,14 @@ class Server(BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Says nothing of clients that hang up: some tests are about that."""
+
+
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server = Quiet(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     with rig_in(tmp_path_factory.mktemp("http")) as rig:
         worker = routing.Worker("c", f"tcp:127.0.0.1:{server.server_port}", slots=2)
