@@ -109,20 +109,27 @@ class Module:
 
 def own_imports(module: Module, within: ast.AST | None = None) -> Iterator[tuple[ast.stmt, str]]:
     """Yields the imports of our own package in the file, or within a node of it: (statement, name below us)."""
-    for node in ast.walk(within or module.tree):
+    for node, name in _imports(module, within or module.tree):
+        if (name + ".").startswith(PACKAGE + "."):
+            yield node, name.removeprefix(PACKAGE).lstrip(".") or "__init__"
+
+
+def foreign_imports(module: Module) -> Iterator[tuple[ast.stmt, str]]:
+    """Yields the imports of other people's packages: (statement, full name)."""
+    for node, name in _imports(module, module.tree):
+        if name.partition(".")[0] not in {PACKAGE, *sys.stdlib_module_names}:
+            yield node, name
+
+
+def _imports(module: Module, within: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(within):
         if isinstance(node, ast.Import):
-            imported = [alias.name for alias in node.names]
+            yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             folder = [PACKAGE, *module.path.parts[2:-1]]
-            base = ".".join(
-                [*(folder[: len(folder) - node.level + 1] if node.level else []), *filter(None, [node.module])]
-            )
-            imported = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in imported:
-            if (name + ".").startswith(PACKAGE + "."):
-                yield node, name.removeprefix(PACKAGE).lstrip(".") or "__init__"
+            parents = folder[: len(folder) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *filter(None, [node.module])])
+            yield from ((node, f"{base}.{alias.name}") for alias in node.names)
 
 
 def layers(module: Module) -> Iterator[Broken]:
@@ -353,7 +360,7 @@ def names(module: Module) -> Iterator[Broken]:
     if module.path.stem in VAGUE_FILES:
         yield module.broken(1, f"{module.path.name} could hold anything.", "Name the file after its one idea.")
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.ClassDef) and node.name.endswith(VAGUE_CLASSES):
+        if module.name and isinstance(node, ast.ClassDef) and node.name.endswith(VAGUE_CLASSES):
             yield module.broken(node, f"class {node.name} is named vaguely.", "Use Azure's noun, or what it does.")
 
 
