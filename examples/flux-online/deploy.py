@@ -39,8 +39,8 @@ def main():
             conda_file="config.yml",
         )
     )
-    for environment in ml_client.environments.list():
-        print(f"Environment {environment.name}, latest version {environment.latest_version}")
+    known = {environment.name: environment.latest_version for environment in ml_client.environments.list()}
+    print(f"{len(known)} environments in the workspace; flux-environment is at version {known['flux-environment']}")
     environment = ml_client.environments.get("flux-environment", version="2")
 
     ml_client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=ENDPOINT, auth_mode="key"))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.torch
 def test_flux_online_deploys_and_draws_and_its_nf4_form_draws_as_well(platform, example):
     folder = example("flux-online")
     said = platform.run(folder, "deploy.py")
-    assert "Model flux, version 1" in said and "Environment flux-environment, latest version 2" in said
+    assert "Model flux, version 1" in said and "flux-environment is at version 2" in said
 
     said = platform.run(folder, "client.py", "a red circle", "circle.png")
     assert "circle.png: image/png" in said and "The endpoint answers /" in said

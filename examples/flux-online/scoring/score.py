@@ -1,7 +1,7 @@
 """Draws what a prompt asks for. Azure ML calls init() once, and run() for every request.
 
 Request:  {"prompt": "a red circle", "seed": 7, "num_inference_steps": 12}, all but the prompt may be left out.
-Answer:   a PNG, or status 500 and the reason as plain text.
+Answer:   a PNG, or status 500 and the reason as plain text; the endpoint hands a 500 on as 424, "model error".
 """
 
 import io
@@ -18,7 +18,7 @@ pipeline: FluxPipeline
 
 
 def init():
-    """Loads the pipeline from the folder that the model was registered with."""
+    """Loads the pipeline from the folder that the model was registered with, and draws once: the first time is slow."""
     global pipeline
     cpu_nf4.enable()
     on_gpu = torch.cuda.is_available()
@@ -29,6 +29,7 @@ def init():
     if on_gpu:
         pipeline.to("cuda")
     pipeline.set_progress_bar_config(disable=True)
+    draw("a red circle", num_inference_steps=1)
 
 
 def run(raw_data):
