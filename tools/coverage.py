@@ -1,6 +1,7 @@
 """docs/coverage.md: every operation of azure-ai-ml's own REST clients, and what Lazulite answers to it."""
 
 import ast
+import functools
 import importlib.util
 from collections import Counter
 from collections.abc import Iterator
@@ -43,27 +44,30 @@ azure-storage-blob {blob}. Made by `make docs` from the code; a test holds it to
 class Operation:
     """One request that a generated client can build. template: its path, `/a/{{name}}`."""
 
-    client: str
     group: str
     name: str
     method: str
     template: str
 
 
-def operations(client: str) -> Iterator[Operation]:
-    """Yields the operations of one generated client, in the SDK's order; the client is read, never imported."""
+@functools.cache  # reading 39,000 generated lines takes seconds
+def operations(client: str) -> tuple[Operation, ...]:
+    """Returns the operations of one generated client, in the SDK's order; the client is read, never imported."""
     spec = importlib.util.find_spec("azure.ai.ml")
     assert spec and spec.origin
     folder = Path(spec.origin).parent / "_restclient" / client
     source = next(path for path in sorted(folder.rglob("_operations.py")) if "aio" not in path.parts)
     tree = ast.parse(source.read_text(encoding="utf-8"))
     groups = [_snake(node.name) for node in tree.body if isinstance(node, ast.ClassDef)]
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("build_"):
-            full_name = node.name.removeprefix("build_").removesuffix("_request")
-            group = max((group for group in groups if full_name.startswith(group + "_")), key=len, default="")
-            name = full_name.removeprefix(group).strip("_")
-            yield Operation(client, group, name, *_request(node))
+    builders = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("build_")]
+    return tuple(_operation(groups, node) for node in builders)
+
+
+def _operation(groups: list[str], builder: ast.FunctionDef) -> Operation:
+    """Reads a function `build_{group}_{name}_request`; of two groups that fit, the longer is meant."""
+    full_name = builder.name.removeprefix("build_").removesuffix("_request")
+    group = max((group for group in groups if full_name.startswith(group + "_")), key=len, default="")
+    return Operation(group, full_name.removeprefix(group).strip("_"), *_request(builder))
 
 
 def _snake(name: str) -> str:

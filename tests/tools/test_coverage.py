@@ -22,7 +22,7 @@ ROUTER = Router(
 
 
 def verdict(method, template):
-    return coverage._verdict(coverage.answer(ROUTER, Operation("client", "group", "name", method, template)))
+    return coverage._verdict(coverage.answer(ROUTER, Operation("group", "name", method, template)))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_operation_is_full_partial_or_none(method, template, said):
 
 @pytest.mark.parametrize("client", [name for name, _, _ in coverage.CLIENTS])
 def test_every_operation_of_the_sdk_is_read_whole(client):
-    found = list(coverage.operations(client))
+    found = coverage.operations(client)
     assert found
     for operation in found:
         assert operation.group and operation.name and operation.template.startswith("/"), operation
