@@ -241,7 +241,7 @@ def test_a_port_open_to_others_needs_a_secret(front, tmp_path):
 
 
 def test_a_body_of_many_megabytes_over_tls_and_proxy(front):
-    content = bytes(32 << 20)
+    content = bytes(8 << 20)
     told = requests.put(
         "https://acct.blob.core.windows.net/c/b", data=content, proxies=front.proxies, verify=front.bundle
     ).json()
