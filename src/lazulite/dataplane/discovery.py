@@ -21,7 +21,7 @@ _SERVICES = (
 def get(call: Call, parts: Parts) -> Reply:
     """Answers `{api, history, ...}`: absolute URLs without a trailing slash, asked for without a token."""
     base = f"https://{call.base_url.partition('://')[2]}"
-    return Reply({service: base for service in _SERVICES})
+    return Reply(dict.fromkeys(_SERVICES, base))
 
 
 ROUTES = (Route("GET", "/discovery", get),)

@@ -15,7 +15,7 @@ _COUNTED = ("workspaces", "computes", "data", "environments", "models", wanted.E
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lazulite</title>
 <meta name="viewport" content="width=device-width"><style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 3rem auto; padding: 0 1rem; color: #16324f }}
-h1 {{ color: #0b5cad }} table {{ border-collapse: collapse }} td, th {{ text-align: left; padding: .2rem 1.5rem .2rem 0 }}
+h1 {{ color: #0b5cad }} table {{ border-collapse: collapse }} td, th {{ text-align: left; padding-right: 1.5rem }}
 code {{ background: #eef4fb; padding: .1rem .3rem; border-radius: 4px }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #0e1620; color: #d6e4f2 }} code {{ background: #1c2b3c }} }}
 </style></head><body><h1>Lazulite {version}</h1>
@@ -43,7 +43,8 @@ def page(call: Call, parts: Parts) -> Reply:
         home=html.escape(str(parts.settings.home)),
         rows=rows or "<tr><td colspan=4>none yet</td></tr>",
     )
-    headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'self' 'unsafe-inline'"}
+    policy = "default-src 'self' 'unsafe-inline'"
+    headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": policy}
     return Reply(shown.encode(), 200, headers)
 
 
