@@ -241,6 +241,15 @@ def test_what_was_not_used_for_long_is_removed_and_what_is_in_use_stays(tmp_path
     assert built.find(tmp_path, used.key) and built.find(tmp_path, fresh.key)
 
 
+def test_constraints_of_a_requirements_file_are_obeyed(tmp_path, offline):
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "limits.txt").write_text("greeting<2\n")
+    (context / "Dockerfile").write_text("FROM python:3\nCOPY limits.txt .\nRUN pip install -c limits.txt greeting\n")
+    environment = built.ensure(tmp_path, dockerfile_spec(context), lambda line: None)
+    assert "greeting==1.0" in environment.lock.read_text()
+
+
 def test_a_hash_that_does_not_match_is_refused(tmp_path, offline):
     with pytest.raises(UserCodeError, match="Hash mismatch"):
         built.ensure(tmp_path, spec(f"greeting==1.0 --hash=sha256:{'0' * 64}"), lambda line: None)

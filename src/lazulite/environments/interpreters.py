@@ -156,6 +156,14 @@ def find(minor: int) -> Interpreter | None:
     return None
 
 
+def newer_than(interpreter: Interpreter) -> Iterator[Interpreter]:
+    """Yields the installed interpreters of newer minor versions, the nearest first."""
+    for minor in _MINORS:
+        found = find(minor) if minor > interpreter.minor else None
+        if found:
+            yield found
+
+
 def _candidates(minor: int) -> Iterator[Path]:
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = Path(folder) / f"python3.{minor}"

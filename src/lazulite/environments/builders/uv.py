@@ -6,7 +6,8 @@ Source: docs.astral.sh/uv, "Compatibility with pip" (index strategy) and "Enviro
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from lazulite.environments.spec import EnvironmentSpec
 from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 
 LOCK = "requirements.lock"
-_INPUTS = ("requirements.in", "constraints.txt", "excludes.txt", "hashes.txt")
+_HASHES = "hashes.txt"
+_INPUTS = ("requirements.in", "constraints.txt", "excludes.txt", _HASHES)
 _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
 _PYTORCH_INDEX = "download.pytorch.org"
 _FRAME = re.compile(r"^[\s×│├╰─▶]+|\x1b\[[0-9;]*m")
@@ -78,7 +80,7 @@ def build(spec: EnvironmentSpec, interpreter: Interpreter, folder: Path, config:
         log(note)
     run = _Run(_environ(asked.options, config, interpreter), _shared(options), folder, log)
     _write_input(asked, spec.context, options, interpreter, folder)
-    plan, said = _resolve(_plans(asked, options, interpreter), run, config.constraints + asked.constraints)
+    plan, said = _resolve(_plans(asked, options, interpreter), run, asked.constraints)
     _create(plan.interpreter, run)
     _sync(plan, run)
     return Built(plan.interpreter, tuple(notes + said), _tidy(folder))
@@ -116,7 +118,8 @@ def _environ(asked: PipOptions, config: PipConfig, interpreter: Interpreter) -> 
         "UV_INDEX_STRATEGY": "unsafe-best-match",  # pip's: the best version of all indexes
         "UV_HTTP_TIMEOUT": config.timeout_s,
         "UV_KEYRING_PROVIDER": "subprocess" if config.keyring_provider == "subprocess" else None,
-        "UV_LINK_MODE": "hardlink" if os.name == "posix" else None,
+        "UV_CONSTRAINT": " ".join(config.constraints),
+        "UV_LINK_MODE": "hardlink" if sys.platform == "linux" else None,  # elsewhere uv clones, which is as fast
         "SSL_CERT_FILE": config.cert,
         "SSL_CLIENT_CERT": config.client_cert,
         "HTTPS_PROXY": config.proxy if "https_proxy" not in environ else None,
@@ -151,7 +154,8 @@ def _write_input(asked: Requirements, context: Path | None, options: PipOptions,
     (folder / "requirements.in").write_text("\n".join(lines) + "\n", encoding="utf-8")
     # uv checks hashes where it installs, and takes them from constraints as well
     hashed = [line for line in asked.lines if " --hash" in line]
-    (folder / "hashes.txt").write_text("\n".join(hashed) + "\n", encoding="utf-8")
+    if hashed:
+        (folder / _HASHES).write_text("\n".join(hashed) + "\n", encoding="utf-8")
 
 
 def _seeds(lines: Sequence[str], options: PipOptions, interpreter: Interpreter) -> Iterator[str]:
@@ -180,12 +184,12 @@ def _plans(asked: Requirements, options: PipOptions, interpreter: Interpreter) -
             backend = ("--torch-backend", "cpu")
             name = "CPU builds from PyTorch's own index"
             yield Plan(name, interpreter, (), cpu_builds.CUDA_ONLY, backend, ("torch",))
-            newer = [found for minor in range(interpreter.minor + 1, 15) if (found := interpreters.find(minor))]
+            newer = interpreters.newer_than(interpreter)
             yield from (replace(plan, is_last_resort=True) for plan in _local_cpu_plans(asked, options, newer))
     yield Plan("what the package index has", interpreter)
 
 
-def _local_cpu_plans(asked: Requirements, options: PipOptions, by: Sequence[Interpreter]) -> Iterator[Plan]:
+def _local_cpu_plans(asked: Requirements, options: PipOptions, by: Iterable[Interpreter]) -> Iterator[Plan]:
     for interpreter in by:
         wheels = cpu_builds.cpu_wheels(options.find_links, interpreter, asked.lines)
         if wheels:
@@ -213,13 +217,12 @@ def _resolve(plans: Iterator[Plan], run: _Run, constraints: Sequence[str]) -> tu
 
 def _compile(plan: Plan, run: _Run, constraints: Sequence[str]) -> tuple[bool, list[str]]:
     pins = run.folder / "constraints.txt"
-    pins.write_text("\n".join(plan.constraints) + "\n", encoding="utf-8")
+    pins.write_text("\n".join([*constraints, *plan.constraints]) + "\n", encoding="utf-8")
     excluded = run.folder / "excludes.txt"
     excluded.write_text("\n".join(plan.excludes) + "\n", encoding="utf-8")
     run.log(f"Resolving for Python {plan.interpreter.version} with {plan.name} ...")
     command = ["pip", "compile", "requirements.in", "--output-file", LOCK, "--quiet", "--no-header", "--no-annotate"]
     command += ["--python", str(plan.interpreter.path), "--constraints", str(pins), "--excludes", str(excluded)]
-    command += [argument for constraint in constraints for argument in ("--constraints", constraint)]
     # A GPU-less machine may well be one that reaches no PyTorch index: no point in waiting for retries.
     environ = {**run.environ, "UV_HTTP_RETRIES": "0"} if "--torch-backend" in plan.arguments else run.environ
     return _uv([*command, *run.arguments, *plan.arguments], replace(run, environ=environ))
@@ -241,7 +244,7 @@ def _said(plan: Plan, run: _Run) -> list[str]:
             "A CPU wheel in a folder of pip's find-links would be taken in their place."
         )
     for pin in cpu_builds.unmatched(lock):
-        notes.append(f"{pin} is built for CUDA: its own operators (such as nms) do not load beside a CPU torch.")
+        notes.append(f"{pin} is built for CUDA: its own compiled operators do not load beside a CPU torch.")
     for note in notes:
         run.log(note)
     return notes
@@ -255,8 +258,8 @@ def _create(interpreter: Interpreter, run: _Run) -> None:
 
 
 def _sync(plan: Plan, run: _Run) -> None:
-    command = ["pip", "sync", LOCK, "--constraints", "hashes.txt", "--allow-empty-requirements"]
-    command += ["--python", str(run.folder / "bin" / "python")]
+    command = ["pip", "sync", LOCK, "--python", str(run.folder / "bin" / "python")]
+    command += ["--constraints", _HASHES] if (run.folder / _HASHES).exists() else []
     succeeded, output = _uv([*command, *run.arguments, *plan.arguments], run)
     if not succeeded:
         raise _failure(output)
@@ -275,9 +278,13 @@ def _uv(arguments: Sequence[str], run: _Run) -> tuple[bool, list[str]]:
         text=True,
         errors="replace",
     ) as process:
-        for line in process.stdout or ():
-            output.append(bare_url(line.rstrip("\n")))
-            run.log(output[-1])
+        try:
+            for line in process.stdout or ():
+                output.append(bare_url(line.rstrip("\n")))
+                run.log(output[-1])
+        except BaseException:
+            process.kill()  # nobody is left to build for
+            raise
     return process.returncode == 0, output
 
 
