@@ -60,9 +60,10 @@ class Built:
 
 @dataclass(frozen=True)
 class _Run:
-    """How uv is called: its variables, and the arguments that compile and sync share."""
+    """How uv is called: its variables, files of constraints, and the arguments that compile and sync share."""
 
     environ: Mapping[str, str]
+    constraints: tuple[str, ...]
     arguments: tuple[str, ...]
     folder: Path
     log: Log
@@ -78,7 +79,9 @@ def build(spec: EnvironmentSpec, interpreter: Interpreter, folder: Path, config:
     options = asked.options.over(config.options)
     for note in notes:
         log(note)
-    run = _Run(_environ(asked.options, config, interpreter), _shared(options), folder, log)
+    environ = _environ(asked.options, config, interpreter)
+    constraints = environ.pop("UV_CONSTRAINT", " ".join(config.constraints)).split()
+    run = _Run(environ, tuple(constraints), _shared(options), folder, log)
     _write_input(asked, spec.context, options, interpreter, folder)
     plan, said = _resolve(_plans(asked, options, interpreter), run, asked.constraints)
     _create(plan.interpreter, run)
@@ -118,7 +121,6 @@ def _environ(asked: PipOptions, config: PipConfig, interpreter: Interpreter) -> 
         "UV_INDEX_STRATEGY": "unsafe-best-match",  # pip's: the best version of all indexes
         "UV_HTTP_TIMEOUT": config.timeout_s,
         "UV_KEYRING_PROVIDER": "subprocess" if config.keyring_provider == "subprocess" else None,
-        "UV_CONSTRAINT": " ".join(config.constraints),
         "UV_LINK_MODE": "hardlink" if sys.platform == "linux" else None,  # elsewhere uv clones, which is as fast
         "SSL_CERT_FILE": config.cert,
         "SSL_CLIENT_CERT": config.client_cert,
@@ -222,7 +224,8 @@ def _compile(plan: Plan, run: _Run, constraints: Sequence[str]) -> tuple[bool, l
     excluded.write_text("\n".join(plan.excludes) + "\n", encoding="utf-8")
     run.log(f"Resolving for Python {plan.interpreter.version} with {plan.name} ...")
     command = ["pip", "compile", "requirements.in", "--output-file", LOCK, "--quiet", "--no-header", "--no-annotate"]
-    command += ["--python", str(plan.interpreter.path), "--constraints", str(pins), "--excludes", str(excluded)]
+    command += ["--python", str(plan.interpreter.path), "--excludes", str(excluded)]
+    command += [part for file in (*run.constraints, str(pins)) for part in ("--constraints", file)]
     # A GPU-less machine may well be one that reaches no PyTorch index: no point in waiting for retries.
     environ = {**run.environ, "UV_HTTP_RETRIES": "0"} if "--torch-backend" in plan.arguments else run.environ
     return _uv([*command, *run.arguments, *plan.arguments], replace(run, environ=environ))
