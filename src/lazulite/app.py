@@ -26,7 +26,7 @@ from lazulite.dataplane import discovery
 from lazulite.edge import hosts, listen
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
-from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, anyone, bearer
+from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Router
 from lazulite.identity import tokens
@@ -89,7 +89,7 @@ def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
         "login": stack.app(_router(LOGIN), parts, anyone),
         "graph": stack.app(_router((graph,)), parts, bearer(GRAPH_AUDIENCES)),
         "telemetry": stack.app(_router((telemetry,)), parts, anyone),
-        "dataplane": stack.app(_router(DATAPLANE), parts, anyone),
+        "dataplane": stack.app(_router(DATAPLANE), parts, bearer(ML_AUDIENCES)),
         "blob": service.app(parts.settings, parts.signing_key),
         "studio": stack.app(_router(STUDIO), parts, anyone),
         **{mount: stack.app(Router(()), parts, anyone) for mount in NOT_HERE},

@@ -24,4 +24,4 @@ def get(call: Call, parts: Parts) -> Reply:
     return Reply(dict.fromkeys(_SERVICES, base))
 
 
-ROUTES = (Route("GET", "/discovery", get),)
+ROUTES = (Route("GET", "/discovery", get, is_open=True),)

@@ -11,6 +11,7 @@ from lazulite.identity import tokens
 
 # Source: learn.microsoft.com/rest/api/azure: both spellings open Azure Resource Manager.
 ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+ML_AUDIENCES = (*ARM_AUDIENCES, "https://ml.azure.com")
 GRAPH_AUDIENCES = ("https://graph.microsoft.com", "https://graph.windows.net")
 
 

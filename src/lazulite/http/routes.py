@@ -18,13 +18,15 @@ class Route:
     """One line of the route table.
 
     template: `/a/{name}/b`; `{name:path}`, last only, takes the rest, slashes included. partial: what of Azure's
-    behaviour is missing, in words, for docs/coverage.md; "" when nothing known is.
+    behaviour is missing, in words, for docs/coverage.md; "" when nothing known is. is_open: takes callers that
+    present no token, where Azure does.
     """
 
     method: str
     template: str
     handler: Handler
     partial: str = ""
+    is_open: bool = False
 
 
 @dataclass

@@ -71,7 +71,7 @@ def _answer(router: Router, parts: Parts, identify: Identify, scope: Scope, raw:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
         route, ids = router.find(scope["method"], path)
-        who = identify(headers, parts)
+        who = Caller() if route.is_open else identify(headers, parts)
         call = Call(
             method=scope["method"],
             path=path,
