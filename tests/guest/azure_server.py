@@ -10,7 +10,7 @@ from tests.guest.deployed import WITHIN_S, Answer, wait_until
 
 
 class AzureServer:
-    """azureml-inference-server-http with one script. Its own command listens on every address; gunicorn alone need not."""
+    """azureml-inference-server-http with one script; under gunicorn alone, since its command listens everywhere."""
 
     def __init__(self, folder, script, python, **variables):
         folder.mkdir()

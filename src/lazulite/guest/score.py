@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> int:
     app_root = os.path.abspath(os.environ.get("AML_APP_ROOT", "."))
     what_fails = "The entry script could not be loaded"
     try:
+        standins.install()
         console = open_console(app_root, os.environ.get("AZUREML_LOG_LEVEL", "INFO"))
         loaded = _load(app_root, console)
         what_fails = _INIT_FAILED
@@ -71,7 +72,6 @@ def _load(app_root: str, console: Console) -> Script:
         "Python %s at %s, AML_APP_ROOT %s, AZUREML_ENTRY_SCRIPT %s, AZUREML_MODEL_DIR %s"
         % (sys.version.partition(" ")[0], sys.executable, app_root, entry_script, os.environ.get("AZUREML_MODEL_DIR"))
     )
-    standins.install()
     path = script.find(app_root, source_directory, entry_script)
     return script.load(path, app_root, source_directory, console)
 

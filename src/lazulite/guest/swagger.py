@@ -122,6 +122,7 @@ def _openapi_3(openapi: str, info: dict[str, str], prefix: str, schemas: dict[st
         operation: dict[str, Any] = {"operationId": operation_id, "description": description}
         if path == "/score":
             content = _json_content("ServiceOutput")
+            operation["security"] = [{"Bearer": []}]
             operation["requestBody"] = {"content": _json_content("ServiceInput")}
         elif path == "/swagger.json":
             operation["parameters"] = [{**_VERSION_PARAMETER, "schema": _WHOLE_VERSIONS}]
