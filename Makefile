@@ -28,7 +28,8 @@ demo: .venv/demo
 	tools/demo.sh
 
 bench: .venv/dev
-	$(BIN)/python -m bench
+	$(BIN)/python bench/scoring/run.py
+	$(BIN)/python bench/blob/run.py
 
 docs: .venv/dev
 	$(BIN)/python -m tools.docs
