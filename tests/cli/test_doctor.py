@@ -2,12 +2,15 @@
 
 import socket
 
+from tests.cli.conftest import Cli
+
 
 def findings(cli):
     return {one["what"]: one for one in cli.json("doctor", "-o", "json")}
 
 
 def test_on_a_running_platform_all_that_is_needed_is_there(cli):
+    cli = Cli(cli.platform)
     done = cli.run("doctor")
     assert done.returncode == 0, done.stdout
     found = findings(cli)

@@ -1,4 +1,4 @@
-"""`lazulite run` and `lazulite env`: the program's own exit code, signals and environment, and an az before any other."""
+"""`lazulite run` and `lazulite env`: the program's own exit code and signals, its environment, and az before others."""
 
 import os
 import signal
@@ -31,11 +31,16 @@ def test_a_program_that_is_not_there_or_may_not_run_has_the_shells_codes(cli, tm
         done = cli.run("run", "--", program)
         assert done.returncode == code
         assert done.stderr.startswith(f"error: {program} ")
-    assert "lazulite run -- " in cli.refused("run", code=2)
+    assert "lazulite run -- " in Cli(cli.platform).refused("run", code=2)
 
 
 def test_the_program_is_the_process_and_gets_its_signals(cli):
-    script = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(42)); print('on', flush=True); signal.pause()"
+    script = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))\n"
+        "print('on', flush=True)\n"
+        "signal.pause()\n"
+    )
     command = [sys.executable, "-m", "lazulite.cli.main", "run", "--", sys.executable, "-c", script]
     process = subprocess.Popen(command, env=cli.environ, stdout=subprocess.PIPE, text=True)
     with process.stdout:
@@ -99,9 +104,10 @@ def test_scripts_written_for_az_run_unchanged(cli, tmp_path):
         "az extension add -n ml -y\n"
         "az login --service-principal -u id -p secret --tenant t >/dev/null\n"
         "SUBSCRIPTION=$(az account show --query id -o tsv)\n"
-        f"az ml compute create -g script -w {cli.scope[-1]} -n cpu --type AmlCompute --size Standard_DS3_v2 >/dev/null\n"
-        f"az ml compute list --resource-group script --workspace-name {cli.scope[-1]} --query '[].name' -o tsv\n"
-        f"az ml compute show -g script -w {cli.scope[-1]} --name none 2>/dev/null || echo 'none: '$?\n"
+        f"IN='--resource-group script --workspace-name {cli.scope[-1]}'\n"
+        "az ml compute create $IN -n cpu --type AmlCompute --size Standard_DS3_v2 >/dev/null\n"
+        "az ml compute list $IN --query '[].name' -o tsv\n"
+        "az ml compute show $IN --name none 2>/dev/null || echo 'none: '$?\n"
     )
     done = cli.run("run", "--", "bash", str(script))
     assert (done.returncode, done.stdout) == (0, "cpu\nnone: 3\n"), done.stderr

@@ -8,7 +8,7 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.identity import accounts
-from lazulite.ids import PROVIDER
+from lazulite.ids import PROVIDER, WorkspaceId
 from lazulite.store import resources
 from lazulite.store.resources import Resource
 from lazulite.store.tables import deployments
@@ -82,8 +82,8 @@ def list_keys(call: Call, parts: Parts) -> Reply:
     return Reply(
         {
             "userStorageKey": accounts.account_key(parts.signing_key, account),
-            "userStorageArmId": _storage_id(call, account),
-            "userStorageResourceId": _storage_id(call, account),
+            "userStorageArmId": _storage_id(workspace, account),
+            "userStorageResourceId": _storage_id(workspace, account),
             "appInsightsInstrumentationKey": None,
             "containerRegistryCredentials": None,
             "notebookAccessKeys": None,
@@ -140,21 +140,20 @@ def _show(row: Resource, call: Call, parts: Parts) -> JsonObject:
         "provisioningState": "Succeeded",
         "discoveryUrl": f"{base}/discovery",
         "mlFlowTrackingUri": addresses.mlflow_tracking_uri(call, settings, region, workspace),
-        "storageAccount": _storage_id(call, account),
-        "keyVault": _sibling(call, f"Microsoft.KeyVault/vaults/{account}"),
+        "storageAccount": _storage_id(workspace, account),
+        "keyVault": _sibling(workspace, f"Microsoft.KeyVault/vaults/{account}"),
     }
     body = {name: value for name, value in row.body.items() if name not in _ARM_ONLY}
     shown = shapes.envelope(row, str(workspace), "", properties)
     return {**shown, **body, "properties": properties, "type": f"{PROVIDER}/workspaces"}
 
 
-def _sibling(call: Call, tail: str) -> str:
-    group = call.ids.get("group", "-")
-    return f"/subscriptions/{call.ids['subscription']}/resourceGroups/{group}/providers/{tail}"
+def _sibling(workspace: WorkspaceId, tail: str) -> str:
+    return f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.resource_group}/providers/{tail}"
 
 
-def _storage_id(call: Call, account: str) -> str:
-    return _sibling(call, f"Microsoft.Storage/storageAccounts/{account}")
+def _storage_id(workspace: WorkspaceId, account: str) -> str:
+    return _sibling(workspace, f"Microsoft.Storage/storageAccounts/{account}")
 
 
 _LIST = f"providers/{PROVIDER}/workspaces"

@@ -121,7 +121,7 @@ def find(home: Path) -> Running | None:
     try:
         with (home / "lock").open() as file:
             return None if _try_lock(file, fcntl.LOCK_SH) else _read(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

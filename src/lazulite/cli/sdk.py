@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from azure.ai.ml import (
     MLClient,
@@ -31,16 +31,26 @@ from lazulite.cli.session import Session, token
 from lazulite.errors import BadRequest
 from lazulite.identity.environment import client_environment
 
-# By az's noun: how a file is read, the client's operations, and the method that makes or changes one.
-_NOUNS: dict[str, tuple[Callable[..., Any], str, str]] = {
-    "workspace": (load_workspace, "workspaces", "begin_create"),
-    "compute": (load_compute, "compute", "begin_create_or_update"),
-    "datastore": (load_datastore, "datastores", "create_or_update"),
-    "data": (load_data, "data", "create_or_update"),
-    "environment": (load_environment, "environments", "create_or_update"),
-    "model": (load_model, "models", "create_or_update"),
-    "online-endpoint": (load_online_endpoint, "online_endpoints", "begin_create_or_update"),
-    "online-deployment": (load_online_deployment, "online_deployments", "begin_create_or_update"),
+
+class _Noun(NamedTuple):
+    """How a file is read, the client's operations, and their methods that make one and change one."""
+
+    load: Callable[..., Any]
+    operations: str
+    create: str = "create_or_update"
+    update: str = "create_or_update"
+
+
+_BEGUN = ("begin_create_or_update", "begin_create_or_update")
+_NOUNS = {
+    "workspace": _Noun(load_workspace, "workspaces", "begin_create", "begin_update"),
+    "compute": _Noun(load_compute, "compute", "begin_create_or_update", "begin_update"),
+    "datastore": _Noun(load_datastore, "datastores"),
+    "data": _Noun(load_data, "data"),
+    "environment": _Noun(load_environment, "environments"),
+    "model": _Noun(load_model, "models"),
+    "online-endpoint": _Noun(load_online_endpoint, "online_endpoints", *_BEGUN),
+    "online-deployment": _Noun(load_online_deployment, "online_deployments", *_BEGUN),
 }
 _TOKEN_LIFETIME_S = 3600  # how long the client may keep one before it asks again
 
@@ -63,21 +73,21 @@ def create(session: Session, noun: str, file: str | None, overrides: Mapping[str
     overrides: field -> value, as `--set` has them; they win over the file. Raises BadRequest for a file that is wrong
     and Refused for what the platform refuses.
     """
-    load, operations, method = _NOUNS[noun]
+    ways = _NOUNS[noun]
     with _client(session) as client:
-        entity = load(source=file, params_override=[{field: value} for field, value in overrides.items()])
-        return _apply(getattr(getattr(client, operations), method), entity, wait)
+        entity = ways.load(source=file, params_override=[{field: value} for field, value in overrides.items()])
+        return _apply(getattr(getattr(client, ways.operations), ways.create), entity, wait)
 
 
 def update(session: Session, noun: str, which: Mapping[str, str], changes: Mapping[str, Any], wait: bool) -> Any:
     """Sets fields of what is there: `{"tags.a": "b"}`. which: what names it, `{"name": ..., "version": ...}`."""
-    _, operations, method = _NOUNS[noun]
+    ways = _NOUNS[noun]
     with _client(session) as client:
-        group = getattr(client, operations)
+        group = getattr(client, ways.operations)
         entity = group.get(**which)
         for field, value in changes.items():
             _assign(entity, field, value)
-        return _apply(getattr(group, method), entity, wait)
+        return _apply(getattr(group, ways.update), entity, wait)
 
 
 def download_model(session: Session, name: str, version: str, folder: str) -> None:

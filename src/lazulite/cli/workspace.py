@@ -1,6 +1,7 @@
 """`lazulite workspace`: as az ml workspace."""
 
 from pathlib import Path
+from typing import Any
 
 from lazulite.cli import session
 from lazulite.cli.entities import WORKSPACE, entity
@@ -34,21 +35,24 @@ def _shown(opened: Session) -> Json:
 
 
 def _create(arguments: Arguments) -> Json:
-    arguments.workspace_name = arguments.workspace_name or _name_in(arguments.file)
+    given = {**_content(arguments.file), **overrides(arguments, _FIELDS)}
+    arguments.workspace_name = arguments.workspace_name or given.get("name")
     opened = session.open_workspace(arguments)
-    given = {"name": opened.workspace.workspace, **overrides(arguments, _FIELDS)}
-    sdk().create(opened, "workspace", arguments.file, given, not arguments.no_wait)
+    if given.get("location"):  # the client asks whether it is there first, and by that it comes into being elsewhere
+        opened.arm.call("PUT", opened.path(), {"location": given["location"]})
+    wanted = {"name": opened.workspace.workspace, **overrides(arguments, _FIELDS)}
+    sdk().create(opened, "workspace", arguments.file, wanted, not arguments.no_wait)
     return _shown(opened)
 
 
-def _name_in(path: str | None) -> str | None:
-    import yaml  # the name decides where the request goes, before azure-ai-ml reads the file
+def _content(path: str | None) -> dict[str, Any]:
+    import yaml  # name and location decide where the request goes, before azure-ai-ml reads the file
 
     try:
         content = yaml.safe_load(Path(path).read_text()) if path else None
     except (OSError, yaml.YAMLError) as error:
         raise Misuse(f"{path} cannot be read: {error}.") from error
-    return content.get("name") if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
 
 
 def _update(arguments: Arguments) -> Json:

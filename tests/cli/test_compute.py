@@ -1,0 +1,58 @@
+"""`lazulite compute`, against a real platform."""
+
+import pytest
+
+CLUSTER = "$schema: x\nname: cpu\ntype: amlcompute\nsize: Standard_DS3_v2\nmax_instances: 4\ntags:\n  team: vision\n"
+
+
+@pytest.fixture
+def cluster(cli, tmp_path):
+    file = tmp_path / "cluster.yml"
+    file.write_text(CLUSTER)
+    return cli.json("compute", "create", "-f", str(file), "--set", "max_instances=3", "--min-instances", "1")
+
+
+def test_flags_and_set_win_over_the_file(cluster):
+    assert (cluster["name"], cluster["type"], cluster["tags"]) == ("cpu", "amlcompute", {"team": "vision"})
+    assert (cluster["min_instances"], cluster["max_instances"]) == (1, 3)
+
+
+def test_lists_shows_updates_and_deletes(cli, cluster):
+    assert cli.json("compute", "list") == [cluster] == [cli.json("compute", "show", "-n", "cpu")]
+    assert cli.json("compute", "update", "-n", "cpu", "--set", "max_instances=5")["max_instances"] == 5
+    assert [node["node_state"] for node in cli.json("compute", "list-nodes", "-n", "cpu")] == ["idle"]
+    assert cli.json("compute", "delete", "-n", "cpu", "--yes") is None
+    assert 'computes "cpu" was not found' in cli.refused("compute", "show", "-n", "cpu", code=3)
+
+
+def test_an_instance_stops_and_starts(cli):
+    words = ("--type", "ComputeInstance", "--size", "Standard_DS3_v2")
+    assert cli.json("compute", "create", "-n", "mine", *words)["state"] == "Running"
+    assert cli.json("compute", "stop", "-n", "mine") is None
+    assert cli.json("compute", "show", "-n", "mine", "--query", "state") == "Stopped"
+    cli.json("compute", "start", "-n", "mine")
+    assert cli.json("compute", "show", "-n", "mine", "--query", "state") == "Running"
+
+
+def test_sizes_and_usage_are_listed(cli):
+    sizes = cli.json("compute", "list-sizes", "--type", "AmlCompute")
+    assert next(one for one in sizes if one["name"] == "Standard_DS3_v2")["v_cp_us"] == 4
+    assert cli.json("compute", "list-sizes", "--type", "Abacus") == []
+    assert all(one["current_value"] <= one["limit"] for one in cli.json("compute", "list-usage"))
+
+
+def test_what_is_wrong_in_a_file_is_said_with_its_place(cli, tmp_path):
+    file = tmp_path / "bad.yml"
+    file.write_text(CLUSTER.replace("max_instances: 4", "max_instances: many"))
+    said = cli.refused("compute", "create", "-f", str(file), code=1)
+    assert "max_instances" in said and "Traceback" not in said
+
+
+def test_a_file_that_is_not_there_is_named(cli):
+    assert "none.yml" in cli.refused("compute", "create", "-f", "none.yml", code=1)
+
+
+def test_a_size_that_does_not_exist_is_refused_in_azures_words(cli):
+    said = cli.refused("compute", "create", "-n", "c", "--type", "AmlCompute", "--size", "Standard_None", code=1)
+    assert '"Standard_None" is not a VM size' in said
+    assert "must be NAME=VALUE" in cli.refused("compute", "update", "-n", "c", "--set", "oops", code=2)
