@@ -245,7 +245,7 @@ def test_environment_holds_little_of_ours_the_defaults_and_what_the_deployment_s
         "AML_APP_ROOT": str(spec.app),
         "OMP_NUM_THREADS": "3",
     }
-    assert found["MALLOC_MMAP_MAX_"] == "0"
+    assert found["MALLOC_MMAP_MAX_"] == "0" and found["OMP_WAIT_POLICY"] == "PASSIVE"
     assert not {"LAZULITE_SECRET", "PYTHONPATH", "TOKEN"} & set(found)
     own = {"OMP_NUM_THREADS": "9", "MALLOC_MMAP_MAX_": "7"}
     assert own.items() <= workers.environment(replace(spec, variables=own, cores=0.2), ours).items()

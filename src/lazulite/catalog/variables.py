@@ -46,6 +46,12 @@ VARIABLES = (
     ),
     Variable("VIRTUAL_ENV", "platform", "The environment's folder; its programs come first on PATH.", _GUIDE),
     Variable("OMP_NUM_THREADS", "platform", "Threads per worker: its share of the instance's cores.", "docs/bench.md"),
+    Variable(
+        "OMP_WAIT_POLICY",
+        "platform",
+        "PASSIVE: a thread that waits for others leaves its core to them.",
+        "OpenMP 5.2, chapter 21",
+    ),
     Variable("MALLOC_MMAP_MAX_", "platform", "0: freed memory is kept for the next request.", "mallopt(3)"),
     Variable("MALLOC_TRIM_THRESHOLD_", "platform", "4 GiB: up to here freed memory is kept.", "mallopt(3)"),
     Variable("MALLOC_TOP_PAD_", "platform", "64 MiB: memory is asked for in pieces of this size.", "mallopt(3)"),
