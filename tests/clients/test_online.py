@@ -292,3 +292,20 @@ def until(holds, within_s: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
+
+
+def test_a_script_that_never_returns_is_ended_and_the_endpoint_answers_again(
+    ml: MLClient, name: str, code: Path
+) -> None:
+    # A loop inside C cannot be interrupted from Python: the worker is ended, another takes its place.
+    (code / "score.py").write_text(
+        "import json, re\n"
+        "def init(): pass\n"
+        "def run(data):\n"
+        "    if json.loads(data).get('loop'):\n"
+        "        re.match(r'(a+)+$', 'a' * 64 + 'b')\n"
+        "    return 'fine'\n"
+    )
+    make(ml, name, code, None, request_settings=OnlineRequestSettings(request_timeout_ms=1000))
+    assert call(ml, name, {"loop": 1}).status_code == 408
+    until(lambda: call(ml, name, {}).status_code == 200)

@@ -97,13 +97,15 @@ def _complete(given: JsonObject) -> JsonObject:
 
 def _check(connection: Connection, home: Path, workspace: WorkspaceId, body: JsonObject) -> None:
     spec = wanted.spec_of(body)
-    sources.find(connection, home, workspace, spec)
+    found = sources.find(connection, home, workspace, spec)
     if body["properties"]["endpointComputeType"] != "Managed":
         return
     if not spec.instance_type:
         raise BadRequest("A managed deployment needs an instance_type.", target="properties.instanceType")
     problem = vm_sizes.check_online_size(spec.instance_type)
-    if problem:
+    if not problem and found.model:
+        problem = vm_sizes.check_memory(spec.instance_type, found.model.size_bytes)
+    if problem and problem.is_refusal:
         raise BadRequest(problem.message, code=problem.code, target="properties.instanceType", hint=problem.hint)
 
 

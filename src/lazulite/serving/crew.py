@@ -1,6 +1,6 @@
 """The worker processes of one generation of a deployment: started together, watched, replaced, stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -94,6 +94,14 @@ def _look(member: Member, now: datetime) -> None:
     delay = min(_BACKOFF_FIRST_S * 2**member.failures, _BACKOFF_LAST_S) if member.failures else 0.0
     member.failures += 1
     member.restart_at = now + timedelta(seconds=delay)
+
+
+def end(crew: Crew, ids: Collection[str]) -> None:
+    """Ends those of a crew's workers that answer nobody any more; `watch` starts others in their place."""
+    for member in crew.members:
+        if member.spec.id in ids and member.restart_at is None:
+            logs.writer(member.spec.console)(f"Worker {member.worker.pid} does not come back from a request: ended.")
+            workers.stop(member.worker, grace_s=0)
 
 
 def stop(crew: Crew, grace_s: float) -> None:

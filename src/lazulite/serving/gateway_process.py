@@ -1,7 +1,6 @@
 """Keeps the gateway's process running: starts it where none answers, finds again the one that outlived a platform."""
 
 import contextlib
-import logging
 import subprocess
 import sys
 
@@ -10,9 +9,6 @@ from lazulite.errors import Unavailable
 from lazulite.serving.gateway import control
 from lazulite.settings import Settings
 
-log = logging.getLogger(__name__)
-
-_STARTS_WITHIN_S = 10.0
 _STOPS_WITHIN_S = 5.0
 _POLL_S = 0.02
 
@@ -31,25 +27,24 @@ class GatewayProcess:
         if not self._answers():
             self._child = self._start()
 
-    def await_ready(self) -> None:
-        """Waits until the gateway answers; says so in the log if it does not in time."""
-        deadline = clock.monotonic() + _STARTS_WITHIN_S
-        while not self._answers():
-            if clock.monotonic() > deadline or (self._child and self._child.poll() is not None):
-                log.error("The scoring gateway did not start; see %s.", self._settings.home / "logs" / "gateway.log")
-                return
-            clock.sleep(_POLL_S)
-
     def reload(self) -> None:
         """Returns when the gateway has read the routing file; one that starts later reads it anyway."""
         with contextlib.suppress(Unavailable):
             control.ask(self._settings.sockets, "reload")
 
-    def stats(self) -> dict[str, object]:
-        """Returns what the gateway has counted, {} while it does not answer."""
-        with contextlib.suppress(Unavailable):
-            return control.ask(self._settings.sockets, "stats")
-        return {}
+    def stuck_workers(self) -> set[str]:
+        """Returns the ids of workers that were called off and have not come back: they answer nobody any more."""
+        try:
+            endpoints = control.ask(self._settings.sockets, "stats")["endpoints"]
+        except Unavailable:
+            return set()
+        states = [
+            (name, worker["state"])
+            for endpoint in endpoints.values()
+            for deployment in endpoint["deployments"].values()
+            for name, worker in deployment["workers"].items()
+        ]
+        return {name for name, state in states if state == "stuck"}
 
     def stop(self) -> None:
         """Ends the gateway once it has answered what it has."""

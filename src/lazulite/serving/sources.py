@@ -23,6 +23,13 @@ class Model:
     version: str
     path: Path
 
+    @property
+    def size_bytes(self) -> int:
+        """Returns the size of the model's files together."""
+        if self.path.is_file():
+            return self.path.stat().st_size
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
 
 @dataclass(frozen=True)
 class Environment:

@@ -4,7 +4,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lazulite import clock
@@ -21,6 +21,7 @@ from lazulite.store.operations import end
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
+_ASK_EVERY = timedelta(seconds=2)
 _READY_POLL_S = 0.02
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
 
@@ -35,6 +36,7 @@ class Supervisor:
         self._crews: dict[str, Crew] = {}
         self._making: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()  # of _crews, _making and the routing file
+        self._asked_at = clock.now()
         self._awake = threading.Event()
         self._is_stopping = False
         self._loop = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -91,9 +93,18 @@ class Supervisor:
             for deployment in deployments.values():
                 if self._needs_making(deployment):
                     self._begin_making(deployment)
+            self._end_stuck(now)
             changed = [label for label, one in self._crews.items() if crew.watch(one, now)]
         if changed:
             self.publish()
+
+    def _end_stuck(self, now: datetime) -> None:
+        if now - self._asked_at < _ASK_EVERY:
+            return
+        self._asked_at = now
+        stuck = self._gateway.stuck_workers()
+        for one in self._crews.values() if stuck else ():
+            crew.end(one, stuck)
 
     def _adopt(self, now: datetime) -> None:
         with self._db.read() as connection:
