@@ -8,7 +8,7 @@ from lazulite.cli.grammar import OUTPUT, SCOPE, Command, Flag, Group
 
 _INTRODUCTION = """# The command line
 
-Made from the tables of commands by `python -m lazulite.cli.reference > docs/cli.md`; do not change it by hand.
+Made by `make docs` from the tables of commands in `src/lazulite/cli/`.
 
 `az ml X` is `lazulite X`: the same nouns, verbs, flags and output. Inside `lazulite run` there is an `az` as well.
 Exit codes: 0 done, 1 failed, 2 the command line cannot be read, 3 what was asked for is not there.
@@ -22,16 +22,18 @@ def reference() -> str:
     """Returns the whole page."""
     parts = [_INTRODUCTION, *_table((*SCOPE, *OUTPUT))]
     for name, (_, purpose) in main.GROUPS.items():
-        parts += [f"\n## {name}\n", purpose, *_group(main.load(name))]
+        group = main.load(name)
+        parts += [f"\n## {name}\n", *_group(group, purpose)]
     return "\n".join(parts) + "\n"
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: Group, purpose: str) -> Iterator[str]:
+    if group.commands[0].name:
+        yield purpose
     for command in group.commands:
         if command.name:
             yield f"\n### {group.name} {command.name}\n"
-        if command.help != main.GROUPS[group.name][1]:
-            yield command.help
+        yield command.help
         yield from _command(command)
 
 
@@ -52,9 +54,9 @@ def _table(flags: tuple[Flag, ...] | list[Flag]) -> Iterator[str]:
 
 
 def _names(one: Flag) -> str:
-    value = one.options.get("metavar", "" if one.options.get("action", "").startswith("store") else "VALUE")
     if not one.names[0].startswith("-"):
-        return f"`{value}`"
+        return f"`{one.options.get('metavar', one.names[0].upper())}`"
+    value = one.options.get("metavar", "" if one.options.get("action", "").startswith("store") else "VALUE")
     return ", ".join(f"`{name}`" for name in one.names) + (f" {_escaped(value)}" if value else "")
 
 
