@@ -28,7 +28,7 @@ def main():
     print(f"Registered model {model.name}, version {model.version}")
 
     endpoint = deploy(ml_client, model)
-    print("Scoring URI:", endpoint.scoring_uri)
+    print("\nScoring URI:", endpoint.scoring_uri)
     key = ml_client.online_endpoints.get_keys(endpoint.name).primary_key
     print("Key:", key)
 

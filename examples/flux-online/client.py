@@ -31,8 +31,9 @@ def main():
     arguments.file.write_bytes(answer.content)
     print(f"{arguments.file}: {answer.headers['Content-Type']}, {len(answer.content)} bytes")
 
-    swagger = requests.get(endpoint.openapi_uri, headers=headers, timeout=30).json()
-    print("The endpoint answers", ", ".join(swagger["paths"]))
+    swagger = requests.get(endpoint.openapi_uri, headers=headers, timeout=30)
+    swagger.raise_for_status()
+    print("The endpoint answers", ", ".join(swagger.json()["paths"]))
 
 
 def wait_until_ready(ml_client):
