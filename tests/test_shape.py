@@ -12,7 +12,7 @@ import pytest
 from lazulite.environments import interpreters
 from tools import shape
 
-MODULES = shape.modules("src", "tools", "tests", "bench")
+MODULES = shape.modules(*shape.OURS)
 
 
 @pytest.mark.parametrize("rule", shape.RULES, ids=lambda rule: rule.__name__)
@@ -20,8 +20,8 @@ def test_the_tree_keeps(rule):
     assert_none(finding for module in MODULES for finding in rule(module))
 
 
-def test_examples_are_short():
-    assert_none(finding for module in shape.modules("examples") for finding in shape.sizes(module))
+def test_examples_and_benches_are_short():
+    assert_none(finding for module in shape.modules(*shape.THEIRS) for finding in shape.sizes(module))
 
 
 def test_there_is_no_cycle():
