@@ -92,7 +92,7 @@ class Answers:
             raise
         except BaseException as error:  # the script's, whatever it is; the worker goes on
             self.exit = error if isinstance(error, SystemExit) else None
-            self._console.error("Encountered Exception: %s" % failure.trace(error))
+            self._console.error("Encountered Exception: %s" % failure.trace(error).rstrip())
             return Answer(outputs.failure(failure.summary(error, self._app_root)))
 
     def _describe(self, head: Head) -> Response:

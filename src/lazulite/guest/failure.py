@@ -24,7 +24,7 @@ def describe(error: BaseException, app_root: str) -> dict[str, Any]:
     file, line = _place(error, app_root)
     return {
         "type": type(error).__name__,
-        "message": _message(error),
+        "message": error.msg if isinstance(error, SyntaxError) else _message(error),
         "file": file,
         "line": line,
         "traceback": trace(error),

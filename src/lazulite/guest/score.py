@@ -87,7 +87,7 @@ def _report(error: BaseException, status: Status, app_root: str, what: str) -> N
     console = Console()
     described = failure.describe(error, app_root)
     described["hint"] = _hint(error, what)
-    console.error("%s\nEncountered Exception %s" % (what, described["traceback"]))
+    console.error("%s\nEncountered Exception: %s" % (what, described["traceback"].rstrip()))
     if described["hint"]:
         console.info(described["hint"])
     status.write("failed", described)
@@ -192,7 +192,7 @@ class Worker:
                     return
                 yield part
         except Exception as error:
-            self._console.error("Encountered Exception: %s" % failure.trace(error))
+            self._console.error("Encountered Exception: %s" % failure.trace(error).rstrip())
             raise frames.ProtocolError("The response was broken off.") from error
         finally:
             getattr(parts, "close", int)()
@@ -210,7 +210,7 @@ class Worker:
         why = "the scoring timeout of %d ms is over" % timeout_ms if is_late else "the client is gone"
         self._console.error(
             "%s %s called off after %.3fms: %s. The script was here:\n%s"
-            % (head.method, head.target, duration_ms, why, failure.trace(called_off))
+            % (head.method, head.target, duration_ms, why, failure.trace(called_off).rstrip())
         )
 
     def _hang_up(self) -> None:

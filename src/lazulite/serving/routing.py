@@ -38,7 +38,7 @@ class Deployment:
 
     queue: requests that may wait beyond those being worked on. max_wait_ms: how long they may. timeout_ms: how long the
     model may take. scoring_path: the one path that reaches a worker of frames; a worker of http gets every path.
-    swagger: the JSON file that answers /swagger.json, or None.
+    swagger: the JSON file that answers /swagger.json; None when a worker answers that itself.
     """
 
     workers: tuple[Worker, ...]

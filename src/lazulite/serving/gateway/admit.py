@@ -49,7 +49,7 @@ def admit(exchange: Exchange, endpoints: Endpoints, signing_key: bytes) -> Deplo
     if head.body_bytes != CHUNKED and head.body_bytes > deployment.spec.max_body_bytes:
         raise too_large(deployment.name, deployment.spec.max_body_bytes)
     exchange.deployment = deployment
-    if deployment.spec.protocol == "frames" and head.path != deployment.spec.scoring_path:
+    if deployment.spec.protocol == "frames" and not _is_for_worker(deployment, head):
         return _beside_scoring(deployment, head)
     if deployment.spec.protocol == "frames" and head.method not in _SCORING_METHODS:
         return _as_the_container(405, "Method not allowed")
@@ -158,6 +158,11 @@ def _liveness(endpoint: Endpoint, head: RequestHead) -> Answer:
     if not any(worker.is_ready for deployment in endpoint.deployments.values() for worker in deployment.workers):
         raise Unavailable(f'Endpoint "{endpoint.name}" has no worker that is ready: no healthy upstream.')
     return Answer(200, TEXT_LINE, b"Healthy")
+
+
+def _is_for_worker(deployment: Deployment, head: RequestHead) -> bool:
+    describes_itself = head.path == "/swagger.json" and not deployment.spec.swagger
+    return describes_itself or head.path == deployment.spec.scoring_path
 
 
 def _beside_scoring(deployment: Deployment, head: RequestHead) -> Answer:
