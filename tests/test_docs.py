@@ -9,6 +9,7 @@ import pytest
 
 import lazulite
 from lazulite import errors
+from lazulite.cli import main
 from tools import docs
 from tools.shape import ROOT
 
@@ -152,3 +153,24 @@ def test_lock_file_holds_every_dependency_and_no_address(lock, has_dev):
     locked = {line.partition("==")[0] for line in read(lock).splitlines()}
     assert names <= locked, f"{lock} lacks {sorted(names - locked)}: run `make lock`."
     assert not re.search(r"://|--|@", read(lock))
+
+
+def test_the_guest_protocol_writes_down_what_both_sides_pack():
+    written = set(re.findall(r"Struct: `(>\w+)`", read("docs/guest-protocol.md")))
+    for side in ("src/lazulite/guest/frames.py", "src/lazulite/serving/gateway/frames.py"):
+        packed = set(re.findall(r'Struct\("(>\w+)"\)', read(side)))
+        assert packed - {">I"} == written, side  # >I: the length before each chunk
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_that_a_page_shows_exist(name):
+    shown = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", read(name), flags=re.DOTALL))
+    said = {program: set(re.findall(rf"^[`$ ]*{program} ([a-z][a-z-]*)", shown, re.MULTILINE)) for program in KNOWN}
+    for program, words in said.items():
+        assert words <= KNOWN[program], f"{name}: {program} knows no {words - KNOWN[program]}."
+
+
+KNOWN = {
+    "lazulite": set(main.GROUPS),
+    "make": set(re.search(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE)[1].split()),
+}
