@@ -28,8 +28,7 @@ demo: .venv/demo
 	tools/demo.sh
 
 bench: .venv/dev
-	$(BIN)/python bench/scoring/run.py
-	$(BIN)/python bench/blob/run.py
+	for each in bench/*/run.py; do $(BIN)/python $$each || exit 1; done
 
 docs: .venv/dev
 	$(BIN)/python -m tools.docs
