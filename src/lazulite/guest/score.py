@@ -154,31 +154,32 @@ class Worker:
         return 0
 
     def _serve_connection(self, connection: socket.socket) -> None:
-        connection.sendall(frames.GREETING)
+        link = frames.Link(connection)
+        link.greet()
         while self._answers.exit is None:
-            request = frames.receive(connection)
+            request = link.receive()
             if request is None:
                 return
             began = time.perf_counter()
             head = self._heads.read(request.head)
             try:
                 answer = self._answers.answer(head, request)
-                self._send(connection, head, answer)
+                self._send(link, head, answer)
             except CalledOff as called_off:
                 self._tell_called_off(head, began, request.timeout_ms, called_off)
                 return
             self._tell(head, answer, began)
 
-    def _send(self, connection: socket.socket, head: Head, answer: Answer) -> None:
+    def _send(self, link: frames.Link, head: Head, answer: Answer) -> None:
         status, lines, body, parts = answer.response
         lines += self._server_line
         if head.trace_id:
             lines += b"TraceId: %s\r\n" % head.trace_id.encode("latin-1")
         if parts is None or head.method == "HEAD" or status in _NO_BODY:
             body = b"" if head.method == "HEAD" or status in _NO_BODY else body
-            frames.send(connection, status, lines, body, answer.run_us)
+            link.send(status, lines, body, answer.run_us)
         else:
-            frames.send_in_chunks(connection, status, lines, self._stream(parts), answer.run_us)
+            link.send_in_chunks(status, lines, self._stream(parts), answer.run_us)
 
     def _stream(self, parts: Any) -> Iterator[bytes]:
         """Yields what the script yields. An exception of its own ends the connection, so that nobody takes half an
