@@ -50,11 +50,15 @@ class Cli:
         return done.stderr
 
 
+def in_own_workspace(platform: Platform) -> Cli:
+    """Returns the command line in a workspace that nobody else uses."""
+    return Cli(platform, ("--subscription", SUBSCRIPTION, "-g", GROUP, "-w", f"ws-{uuid.uuid4().hex[:8]}"))
+
+
 @pytest.fixture
 def cli(platform: Platform) -> Cli:
     """The command line on the shared platform, in a workspace that no other test uses."""
-    workspace = f"ws-{uuid.uuid4().hex[:8]}"
-    return Cli(platform, ("--subscription", SUBSCRIPTION, "-g", GROUP, "-w", workspace))
+    return in_own_workspace(platform)
 
 
 @pytest.fixture

@@ -2,52 +2,57 @@
 
 import pytest
 
+from tests.cli.conftest import in_own_workspace
 
-@pytest.fixture
-def model(cli, tmp_path):
-    folder = tmp_path / "saved"
+
+@pytest.fixture(scope="module")
+def churn(platform, tmp_path_factory):
+    """The command line in a workspace with a model `churn`: version 1 a folder, version 7 a file."""
+    cli = in_own_workspace(platform)
+    folder = tmp_path_factory.mktemp("models") / "saved"
     folder.mkdir()
     (folder / "weights.bin").write_bytes(b"1234")
     words = ("--path", str(folder), "--type", "custom_model", "--tags", "a=b", "c=d e", "--stage", "Dev")
-    return cli.json("model", "create", "-n", "churn", *words)
+    first = cli.json("model", "create", "-n", "churn", *words)
+    assert (first["name"], first["version"], first["tags"]) == ("churn", "1", {"a": "b", "c": "d e"})
+    assert (first["path"].rpartition("/")[2], first["stage"]) == ("saved", "Dev")
+    cli.json("model", "create", "-n", "churn", "-v", "7", "-p", str(folder / "weights.bin"))
+    return cli
 
 
-def test_a_folder_becomes_a_version_and_comes_back(cli, model, tmp_path):
-    assert (model["name"], model["version"], model["tags"]) == ("churn", "1", {"a": "b", "c": "d e"})
-    assert model["path"].endswith("/saved")
-    assert model["stage"] == "Dev"
-    assert cli.json("model", "download", "-n", "churn", "-p", str(tmp_path / "got")) is None
-    assert (tmp_path / "got" / "churn" / "saved" / "weights.bin").read_bytes() == b"1234"
+def test_what_was_uploaded_comes_back(churn, tmp_path):
+    assert churn.json("model", "download", "-n", "churn", "-v", "1", "-p", str(tmp_path)) is None
+    assert (tmp_path / "churn" / "saved" / "weights.bin").read_bytes() == b"1234"
 
 
-def test_versions_and_labels_are_found(cli, model, tmp_path):
-    (tmp_path / "file.txt").write_text("2")
-    cli.json("model", "create", "-n", "churn", "-v", "7", "-p", str(tmp_path / "file.txt"))
-    assert [one["version"] for one in cli.json("model", "list", "-n", "churn")] == ["7", "1"]
-    assert [(one["name"], one["latest_version"]) for one in cli.json("model", "list")] == [("churn", "7")]
-    assert cli.json("model", "show", "-n", "churn", "-v", "1") == model
-    for words in ((), ("--label", "latest")):
-        assert cli.json("model", "show", "-n", "churn", *words)["version"] == "7"
-    assert "has no version" in cli.refused("model", "show", "-n", "churn", "-v", "3", code=3)
+def test_versions_and_labels_are_found(churn):
+    assert [one["version"] for one in churn.json("model", "list", "-n", "churn")] == ["7", "1"]
+    assert [(one["name"], one["latest_version"]) for one in churn.json("model", "list")] == [("churn", "7")]
+    for words in ((), ("--label", "latest"), ("-v", "7")):
+        assert churn.json("model", "show", "-n", "churn", *words)["version"] == "7"
+    assert "has no version" in churn.refused("model", "show", "-n", "churn", "-v", "3", code=3)
 
 
-def test_archived_ones_leave_the_list_and_come_back(cli, model):
-    cli.json("model", "archive", "-n", "churn", "-v", "1")
-    assert cli.json("model", "list", "-n", "churn") == []
-    assert len(cli.json("model", "list", "-n", "churn", "--archived-only")) == 1
-    cli.json("model", "restore", "-n", "churn", "-v", "1")
-    assert cli.json("model", "show", "-n", "churn", "-v", "1")["tags"] == model["tags"]
-    cli.json("model", "archive", "-n", "churn")
-    assert cli.json("model", "list") == []
-    assert len(cli.json("model", "list", "--include-archived")) == 1
-    cli.json("model", "restore", "-n", "churn")
-    assert len(cli.json("model", "list")) == 1
+def test_archived_ones_leave_the_list_and_come_back_as_they_were(churn):
+    before = churn.json("model", "show", "-n", "churn", "-v", "1")
+    churn.json("model", "archive", "-n", "churn", "-v", "1")
+    assert [one["version"] for one in churn.json("model", "list", "-n", "churn")] == ["7"]
+    assert [one["version"] for one in churn.json("model", "list", "-n", "churn", "--archived-only")] == ["1"]
+    churn.json("model", "restore", "-n", "churn", "-v", "1")
+    after = churn.json("model", "show", "-n", "churn", "-v", "1")
+    assert (after["tags"], after["path"], after["stage"]) == (before["tags"], before["path"], before["stage"])
+    churn.json("model", "archive", "-n", "churn")
+    assert churn.json("model", "list") == []
+    assert len(churn.json("model", "list", "--include-archived")) == 1
+    churn.json("model", "restore", "-n", "churn")
+    assert len(churn.json("model", "list")) == 1
 
 
-def test_fields_are_changed_by_set(cli, model):
-    changed = cli.json("model", "update", "-n", "churn", "--set", "tags.owner=me", "description=Better", "tags.n=1")
-    assert (changed["description"], changed["tags"]) == ("Better", {"a": "b", "c": "d e", "owner": "me", "n": "1"})
-    said = cli.refused("model", "update", "-n", "churn", "--set", "flavour=x", code=1)
+def test_fields_are_changed_by_set(churn):
+    words = ("-v", "7", "--set", "tags.owner=me", "description=Better", "tags.n=1")
+    changed = churn.json("model", "update", "-n", "churn", *words)
+    assert (changed["description"], changed["tags"]) == ("Better", {"owner": "me", "n": "1"})
+    said = churn.refused("model", "update", "-n", "churn", "--set", "flavour=x", code=1)
     assert 'There is no field "flavour"' in said
 
 

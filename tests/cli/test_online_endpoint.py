@@ -5,8 +5,7 @@ import uuid
 
 import pytest
 
-from tests.cli.conftest import Cli
-from tests.conftest import GROUP, SUBSCRIPTION
+from tests.cli.conftest import in_own_workspace
 
 SCORE = """
 import json, os
@@ -59,8 +58,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(platform, tmp_path_factory):
-    scope = ("--subscription", SUBSCRIPTION, "-g", GROUP, "-w", f"ws-{uuid.uuid4().hex[:8]}")
-    made = Served(Cli(platform, scope), tmp_path_factory.mktemp("served"))
+    made = Served(in_own_workspace(platform), tmp_path_factory.mktemp("served"))
     yield made
     made.cli.json("online-endpoint", "delete", "-n", made.name, "-y")
 

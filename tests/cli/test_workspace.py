@@ -24,7 +24,8 @@ def test_a_file_names_the_workspace(cli, tmp_path):
     file.write_text(f"name: {name}\nlocation: westeurope\n")
     made = cli.json("workspace", "create", "-f", str(file), "-g", "files")
     assert (made["name"], made["location"]) == (name, "westeurope")
-    assert "none.yml cannot be read" in cli.refused("workspace", "create", "-f", "none.yml", code=2)
+    file.write_text("a: [")
+    assert "is not YAML" in cli.refused("workspace", "create", "-f", str(file), "-g", "files", code=2)
 
 
 def test_datastores_are_listed_under_their_own_account_names(cli, tmp_path):

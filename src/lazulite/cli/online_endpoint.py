@@ -18,6 +18,7 @@ from lazulite.cli.verbs import (
     creating,
     deleting,
     listing,
+    readable,
     sdk,
     showing,
 )
@@ -68,7 +69,7 @@ def set_properties(session: Session, name: str, properties: Json) -> None:
 
 def _invoke(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
-    body = _request(arguments.request_file)
+    body = Path(arguments.request_file).read_bytes()
     endpoint = session.arm.get(session.path(ENDPOINT.kind, arguments.name))
     headers = {
         "Content-Type": "application/json",
@@ -80,13 +81,6 @@ def _invoke(arguments: Arguments) -> Json:
     uri = endpoint["properties"]["scoringUri"]
     answer = rest.send("POST", uri, body, headers, timeout_s=_INVOKE_LIMIT_S, bundle=bundle)
     return answer.raw.decode(errors="replace")
-
-
-def _request(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise Misuse(f"--request-file {path} cannot be read: {error.strerror}.") from error
 
 
 def _credential(session: Session, endpoint: Json) -> str:
@@ -138,7 +132,14 @@ GROUPS = (
                 _invoke,
                 (
                     NAME,
-                    flag("--request-file", "-r", required=True, metavar="FILE", help="The body to send, JSON."),
+                    flag(
+                        "--request-file",
+                        "-r",
+                        type=readable,
+                        required=True,
+                        metavar="FILE",
+                        help="The body to send, JSON.",
+                    ),
                     flag("--deployment-name", "-d", help="The deployment to ask, whatever the traffic says."),
                     *COMMON,
                 ),

@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from collections import deque
-from pathlib import Path
 
 from lazulite import clock, settings
 from lazulite.cli import late, lock, ports, process
@@ -32,7 +31,7 @@ def _up(arguments: Arguments) -> None:
         print(_banner(process.start(wanted)))
         return
     with lock.hold(wanted):
-        _log_to(process.log_path(wanted, "platform"))
+        _log_to(wanted)
         threading.Thread(target=_announce, args=[wanted], daemon=True).start()
         raise SystemExit(_serve(wanted))
 
@@ -54,12 +53,12 @@ def _refuse_taken_port(wanted: Settings) -> None:
         )
 
 
-def _log_to(path: Path) -> None:
+def _log_to(wanted: Settings) -> None:
     """Logs to the terminal and to the file; to the file alone where stderr is that file already."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path = process.log_path(wanted, "platform")
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if not path.exists() or not os.path.samestat(os.fstat(sys.stderr.fileno()), path.stat()):
-        handlers.append(logging.FileHandler(path))
+        handlers.append(logging.FileHandler(process.fresh_log(wanted)))
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=handlers)
 
 

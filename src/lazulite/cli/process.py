@@ -13,12 +13,14 @@ from lazulite.cli import lock, rest
 from lazulite.cli.grammar import Json
 from lazulite.cli.lock import Running
 from lazulite.errors import LazuliteError
+from lazulite.identity.environment import secret_of
 from lazulite.settings import Settings
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 30.0
 _POLL_S = 0.02
 _LAST_WORDS_CHARACTERS = 4000
+_LARGE_LOG_BYTES = 32 << 20
 
 
 def with_free_ports(settings: Settings) -> Settings:
@@ -70,8 +72,7 @@ def start(settings: Settings) -> Running:
 
     Raises LazuliteError with its last words when it ends, or does not answer in time.
     """
-    log = log_path(settings, "platform")
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = fresh_log(settings)
     with log.open("ab") as output:
         before = output.tell()
         child = subprocess.Popen(
@@ -101,6 +102,16 @@ def log_path(settings: Settings, part: str) -> Path:
     return settings.home / "logs" / f"{part}.log"
 
 
+def fresh_log(settings: Settings) -> Path:
+    """Returns where the platform logs, its folder made; a log that has grown large is put aside as `platform.log.1`."""
+    log = log_path(settings, "platform")
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LARGE_LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log
+
+
 def variables(settings: Settings) -> dict[str, str]:
     """Prints the settings as the variables from which `settings.read` reads them back."""
     return {field.metadata["variable"]: str(getattr(settings, field.name)) for field in dataclasses.fields(Settings)}
@@ -109,7 +120,8 @@ def variables(settings: Settings) -> dict[str, str]:
 def status(settings: Settings) -> Json | None:
     """Returns what the platform says of itself, `GET /_lazulite/status`; None when it does not answer."""
     try:
-        return rest.send("GET", f"{settings.url}/_lazulite/status", timeout_s=2).json()
+        headers = {"X-IDENTITY-HEADER": secret_of(settings)}  # an exposed port tells nothing without it
+        return rest.send("GET", f"{settings.url}/_lazulite/status", headers=headers, timeout_s=2).json()
     except LazuliteError:
         return None
 

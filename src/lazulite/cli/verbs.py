@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -31,10 +32,19 @@ def assignment(text: str) -> tuple[str, Any]:
         return name, value
 
 
+def readable(text: str) -> str:
+    """Checks, for argparse, that a file is there to be read: azure-ai-ml would say so seconds later."""
+    try:
+        with Path(text).open("rb"):
+            return text
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from error
+
+
 COMMON = (*SCOPE, *OUTPUT)
 NAME = flag("--name", "-n", required=True, help="Its name.")
 NEW_NAME = flag("--name", "-n", help="Its name, if not the file's.")
-FILE = flag("--file", "-f", metavar="YAML", help="The YAML file that describes it.")
+FILE = flag("--file", "-f", type=readable, metavar="YAML", help="The YAML file that describes it.")
 SET = flag(
     "--set",
     nargs="+",

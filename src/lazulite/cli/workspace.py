@@ -49,9 +49,9 @@ def _content(path: str | None) -> dict[str, Any]:
     import yaml  # name and location decide where the request goes, before azure-ai-ml reads the file
 
     try:
-        content = yaml.safe_load(Path(path).read_text()) if path else None
-    except (OSError, yaml.YAMLError) as error:
-        raise Misuse(f"{path} cannot be read: {error}.") from error
+        content = yaml.safe_load(Path(path).read_bytes()) if path else None
+    except yaml.YAMLError as error:
+        raise Misuse(f"{path} is not YAML: {error}.") from error
     return content if isinstance(content, dict) else {}
 
 
