@@ -7,21 +7,12 @@ from typing import Any
 
 from lazulite import app
 from lazulite.arm import scopes
-from lazulite.entra import graph, telemetry
 from lazulite.http.routes import Route
 
 
 def tables() -> dict[str, tuple[Route, ...]]:
     """Returns the routes of every mount that is made of routes; blobs and scoring are not."""
-    mounts: dict[str, Iterable[Any]] = {
-        "arm": app.ARM,
-        "login": app.LOGIN,
-        "graph": (graph,),
-        "telemetry": (telemetry,),
-        "dataplane": app.DATAPLANE,
-        "studio": app.STUDIO,
-    }
-    return {mount: tuple(route for module in modules for route in module.ROUTES) for mount, modules in mounts.items()}
+    return {mount: tuple(app.routes(modules)) for mount, (modules, _) in app.MOUNTS.items() if modules}
 
 
 def text() -> str:

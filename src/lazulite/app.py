@@ -28,7 +28,8 @@ from lazulite.entra import grants, graph, managed_identity, metadata, openid, te
 from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer
 from lazulite.http.parts import Parts
-from lazulite.http.routes import Router
+from lazulite.http.routes import Route, Router
+from lazulite.http.stack import Identify
 from lazulite.identity import tokens
 from lazulite.identity.authority import Authority
 from lazulite.serving.supervisor import Supervisor
@@ -51,11 +52,21 @@ ARM = (
     online_deployments,
     operations,
 )
-LOGIN = (openid, grants, managed_identity, metadata)
 DATAPLANE = (discovery,)
-STUDIO = (status,)
-# Hosts that are taken so that nothing leaves the machine by them, and that answer 501.
-NOT_HERE: tuple[hosts.Mount, ...] = ("file", "acr", "scoring")
+
+# Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
+# storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
+MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
+    "arm": (ARM, bearer(ARM_AUDIENCES)),
+    "login": ((openid, grants, managed_identity, metadata), anyone),
+    "graph": ((graph,), bearer(GRAPH_AUDIENCES)),
+    "telemetry": ((telemetry,), anyone),
+    "dataplane": (DATAPLANE, bearer(ML_AUDIENCES)),
+    "studio": ((status,), anyone),
+    "file": ((), anyone),
+    "acr": ((), anyone),
+    "scoring": ((), anyone),
+}
 
 
 def serve(settings: Settings) -> int:
@@ -83,21 +94,14 @@ async def _serve(settings: Settings) -> None:
 
 
 def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
-    """Builds the app of every mount, with the rule by which its callers are known."""
-    return {
-        "arm": stack.app(_router(ARM), parts, bearer(ARM_AUDIENCES)),
-        "login": stack.app(_router(LOGIN), parts, anyone),
-        "graph": stack.app(_router((graph,)), parts, bearer(GRAPH_AUDIENCES)),
-        "telemetry": stack.app(_router((telemetry,)), parts, anyone),
-        "dataplane": stack.app(_router(DATAPLANE), parts, bearer(ML_AUDIENCES)),
-        "blob": service.app(parts.settings, parts.signing_key),
-        "studio": stack.app(_router(STUDIO), parts, anyone),
-        **{mount: stack.app(Router(()), parts, anyone) for mount in NOT_HERE},
-    }
+    """Builds the app of every mount."""
+    apps = {mount: stack.app(Router(routes(modules)), parts, who) for mount, (modules, who) in MOUNTS.items()}
+    return {**apps, "blob": service.app(parts.settings, parts.signing_key)}
 
 
-def _router(modules: tuple[Any, ...]) -> Router:
-    return Router([route for module in modules for route in module.ROUTES])
+def routes(modules: tuple[Any, ...]) -> list[Route]:
+    """Returns the routes of some modules in the order in which they stand."""
+    return [route for module in modules for route in module.ROUTES]
 
 
 def dispatch(apps: Mapping[hosts.Mount, ASGIApp]) -> ASGIApp:

@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from lazulite.arm import operations, scopes, shapes
+from lazulite.artifacts import lines
 from lazulite.catalog import vm_sizes
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http.call import Call, JsonObject, Reply
@@ -141,7 +142,7 @@ def get_logs(call: Call, parts: Parts) -> Reply:
     if not isinstance(tail, int) or tail < 1:
         raise BadRequest(f"tail is {tail!r}, but must be a whole number above 0.", target="tail")
     folder = stage.folder_of(parts.settings.home, row.place.name)
-    content = logs.tail(logs.console(folder) if kind == "InferenceServer" else logs.storage(folder), tail)
+    content = lines.tail(logs.console(folder) if kind == "InferenceServer" else logs.storage(folder), tail)
     return Reply({"content": content})
 
 

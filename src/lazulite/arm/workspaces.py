@@ -167,6 +167,6 @@ ROUTES = (
     Route("DELETE", scopes.WORKSPACE, delete_workspace),
     Route("POST", f"{scopes.WORKSPACE}/listKeys", list_keys),
     Route("POST", f"{scopes.WORKSPACE}/resyncKeys", nothing_to_do),
-    Route("POST", f"{scopes.WORKSPACE}/provisionManagedNetwork", nothing_to_do),
-    Route("POST", f"{scopes.WORKSPACE}/diagnose", diagnose),
+    Route("POST", f"{scopes.WORKSPACE}/provisionManagedNetwork", nothing_to_do, partial="no network is made"),
+    Route("POST", f"{scopes.WORKSPACE}/diagnose", diagnose, partial="nothing is looked at"),
 )
