@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from lazulite.serving import logs, routing, workers
+from lazulite.artifacts import lines
+from lazulite.serving import routing, workers
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
 _BACKOFF_FIRST_S = 0.5
@@ -87,7 +88,7 @@ def _look(member: Member, now: datetime) -> None:
     member.state = workers.probe(member.worker, now)
     if member.state.kind not in ("failed", "dead"):
         return
-    logs.writer(member.spec.console)(member.state.reason.partition("\n")[0])
+    lines.writer(member.spec.console)(member.state.reason.partition("\n")[0])
     workers.stop(member.worker, grace_s=0)
     if now - member.started_at > _STEADY:
         member.failures = 0
@@ -100,7 +101,7 @@ def end(crew: Crew, ids: Collection[str]) -> None:
     """Ends those of a crew's workers that answer nobody any more; `watch` starts others in their place."""
     for member in crew.members:
         if member.spec.id in ids and member.restart_at is None:
-            logs.writer(member.spec.console)(f"Worker {member.worker.pid} does not come back from a request: ended.")
+            lines.writer(member.spec.console)(f"Worker {member.worker.pid} does not come back from a request: ended.")
             workers.stop(member.worker, grace_s=0)
 
 

@@ -1,12 +1,6 @@
-"""A deployment's two logs: what was prepared before its server started, and what the server itself printed."""
+"""Where a deployment's two logs are: what was prepared before its server started, and what the server printed."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-
-from lazulite import clock
-
-_BLOCK_BYTES = 64 << 10
 
 
 def console(folder: Path) -> Path:
@@ -17,31 +11,3 @@ def console(folder: Path) -> Path:
 def storage(folder: Path) -> Path:
     """Returns the file that tells how model, code and environment came; Azure calls it StorageInitializer."""
     return folder / "storage.log"
-
-
-def writer(path: Path) -> Callable[[str], None]:
-    """Makes a function that appends a line with its time; lines survive any process's death."""
-
-    def write(line: str) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{clock.now():%Y-%m-%dT%H:%M:%S}Z {line}\n")
-
-    return write
-
-
-def tail(path: Path, lines: int) -> str:
-    """Returns the last lines of a file, "" when there is none; reads only as much from its end as it takes."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return ""
-    with file:
-        position, blocks, seen = file.seek(0, os.SEEK_END), [], 0
-        while position > 0 and seen <= lines:
-            size = min(_BLOCK_BYTES, position)
-            position -= size
-            file.seek(position)
-            blocks.append(file.read(size))
-            seen += blocks[-1].count(b"\n")
-    text = b"".join(reversed(blocks)).decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-lines:])

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
 from lazulite.artifacts.locate import locate
-from lazulite.catalog import curated_environments
-from lazulite.errors import BadRequest, NotFound
-from lazulite.ids import AssetId, WorkspaceId, parse_asset
+from lazulite.environments import registered
+from lazulite.environments.registered import Registered
+from lazulite.errors import BadRequest
+from lazulite.ids import WorkspaceId, parse_asset
 from lazulite.serving.wanted import DeploymentSpec
-from lazulite.store import assets, resources
-from lazulite.store.resources import Place
+from lazulite.store import assets, datastores
 
 
 @dataclass(frozen=True)
@@ -32,23 +31,13 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Environment:
-    """An environment as it was registered or as the catalog has it. context: the folder of a build, if it is one."""
-
-    name: str
-    version: str
-    body: dict[str, Any]
-    context: Path | None
-
-
-@dataclass(frozen=True)
 class Sources:
     """Everything that a deployment is made of."""
 
     code: Path
     script: str
     model: Model | None
-    environment: Environment
+    environment: Registered
 
 
 def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> Sources:
@@ -59,7 +48,7 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: Deplo
     return Sources(
         *_code(connection, home, workspace, spec),
         _model(connection, home, workspace, spec.model) if spec.model else None,
-        environment(connection, home, workspace, spec.environment),
+        _environment(connection, home, workspace, spec.environment),
     )
 
 
@@ -72,7 +61,7 @@ def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: Depl
             hint="Give code_configuration=CodeConfiguration(code=FOLDER, scoring_script=FILE).",
         )
     row = assets.resolve(connection, parse_asset(spec.code, "codes", workspace))
-    folder = _locate(connection, home, workspace, row.body["properties"]["codeUri"])
+    folder = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))
     script = folder / spec.scoring_script
     if not script.resolve().is_relative_to(folder.resolve()) or not script.is_file():
         names = ", ".join(sorted(path.name for path in folder.iterdir())[:20])
@@ -86,36 +75,11 @@ def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: Depl
 
 def _model(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Model:
     row = assets.resolve(connection, parse_asset(reference, "models", workspace))
-    uri = row.body["properties"]["modelUri"]
-    return Model(row.place.name, row.place.version, _locate(connection, home, workspace, uri))
+    path = locate(home, row.body["properties"]["modelUri"], datastores.reader(connection, workspace))
+    return Model(row.place.name, row.place.version, path)
 
 
-def environment(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Environment:
-    """Looks up an environment: the workspace's own first, then Azure's curated ones."""
+def _environment(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Registered:
     if not reference:
         raise BadRequest("The deployment names no environment.", target="properties.environmentId")
-    asset = parse_asset(reference, "environments", workspace)
-    try:
-        row = assets.resolve(connection, asset)
-    except NotFound:
-        return _curated(asset)
-    body = row.body["properties"]
-    build = body.get("build") or {}
-    uri = build.get("contextUri")
-    context = _locate(connection, home, workspace, uri) if uri else None
-    return Environment(row.place.name, row.place.version, body, context)
-
-
-def _curated(asset: AssetId) -> Environment:
-    found, version = curated_environments.resolve(asset.name, asset.version, asset.label)
-    return Environment(found.name, version, curated_environments.wire(found, version), None)
-
-
-def _locate(connection: Connection, home: Path, here: WorkspaceId, uri: str) -> Path:
-    def datastore(workspace: WorkspaceId | None, name: str) -> dict[str, Any]:
-        row = resources.get(connection, Place((workspace or here).scope, "datastores", name))
-        if not row:
-            raise NotFound(f'Datastore "{name}" was not found in workspace "{(workspace or here).workspace}".')
-        return dict(row.body["properties"])
-
-    return locate(home, uri, datastore)
+    return registered.find(connection, home, workspace, reference)

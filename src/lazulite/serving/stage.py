@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazulite.environments import bind, built
-from lazulite.environments.spec import spec_of
-from lazulite.errors import BadRequest, LazuliteError, UserCodeError
+from lazulite.environments import registered
+from lazulite.errors import BadRequest
 from lazulite.identity.environment import client_environment
 from lazulite.serving import logs
 from lazulite.serving.sources import Model, Sources
@@ -48,11 +47,11 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     shutil.copytree(found.code, code)
     log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
     model = _place_model(app, found.model, log) if found.model else None
-    python, environment = _environment(settings, found, log)
+    environment = registered.ensure(settings.home, found.environment, log)
     script = f"{code.name}/{found.script}"
     variables = {
         **client_environment(settings),
-        **environment,
+        **environment.variables,
         "AML_APP_ROOT": str(app),
         "AZUREML_ENTRY_SCRIPT": script,
         "AZUREML_SOURCE_DIRECTORY": str(code),
@@ -62,7 +61,7 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
         "SCORING_TIMEOUT_MS": str(deployment.spec.timeout_ms),
         **deployment.spec.variables,
     }
-    return Staged(app, script, python, variables)
+    return Staged(app, script, environment.python, variables)
 
 
 def _place_model(app: Path, model: Model, log: Callable[[str], None]) -> Path:
@@ -89,23 +88,6 @@ def _link(source: str, target: str) -> str:
     except OSError:  # another file system, or one without links
         shutil.copy2(source, target)
     return target
-
-
-def _environment(settings: Settings, found: Sources, log: Callable[[str], None]) -> tuple[Path, dict[str, str]]:
-    wanted = found.environment
-    name = f"{wanted.name}:{wanted.version}"
-    log(f"environment: {name}")
-    try:
-        ready = bind.bound(settings.home, wanted.name, wanted.version) or built.ensure(
-            settings.home, spec_of(wanted.body, wanted.context), log
-        )
-    except LazuliteError as error:
-        raise UserCodeError(
-            f'Environment "{name}" could not be built: {error.message}', code="ImageBuildFailure", hint=error.hint
-        ) from error
-    for note in ready.notes:
-        log(note)
-    return ready.python, dict(ready.variables)
 
 
 def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list[WorkerSpec]:

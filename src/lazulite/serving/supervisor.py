@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lazulite import clock
+from lazulite.artifacts import lines
 from lazulite.errors import LazuliteError, UserCodeError
 from lazulite.serving import crew, logs, routing, sources, stage, wanted, workers
 from lazulite.serving.crew import Crew
@@ -146,7 +147,7 @@ class Supervisor:
     def _make(self, deployment: Wanted) -> None:
         folder = stage.folder_of(self._settings.home, deployment.label)
         folder.mkdir(parents=True, exist_ok=True)
-        write = logs.writer(logs.storage(folder))
+        write = lines.writer(logs.storage(folder))
         error: LazuliteError | None = None
         made: Crew | None = None
         try:

@@ -20,10 +20,10 @@ from typing import Any, Literal
 import psutil
 
 from lazulite import __version__, clock
+from lazulite.artifacts import lines
 from lazulite.catalog.variables import INHERITED, MEMORY_DEFAULTS
 from lazulite.errors import BadRequest, Conflict
 from lazulite.identity.once import replace
-from lazulite.serving import logs
 
 _GUEST = Path(__file__).parent.parent / "guest"
 # Source: unix(7), sun_path: 108 bytes with the closing zero on Linux, 104 on macOS.
@@ -259,7 +259,7 @@ def _death(worker: Worker, was_ready: bool) -> str:
         )
     else:
         how = f"Worker {worker.spec.id} was ended by {_signal_name(-code)} {when}{_guess(-code)}."
-    last_words = logs.tail(worker.spec.console, _LAST_WORDS_LINES)
+    last_words = lines.tail(worker.spec.console, _LAST_WORDS_LINES)
     return f"{how} Its last words:\n{last_words}" if last_words else how
 
 

@@ -1,0 +1,72 @@
+"""Finds the environment that a reference means: the workspace's own, or one that Azure curates; and makes it ready."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lazulite.artifacts.locate import locate
+from lazulite.catalog import curated_environments
+from lazulite.environments import bind, built
+from lazulite.environments.spec import spec_of
+from lazulite.errors import LazuliteError, NotFound, UserCodeError
+from lazulite.ids import AssetId, WorkspaceId, parse_asset
+from lazulite.store import assets, datastores
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An environment as it was registered or as the catalog has it. context: the folder of a build, if it is one."""
+
+    name: str
+    version: str
+    body: dict[str, Any]
+    context: Path | None
+
+    @property
+    def label(self) -> str:
+        """Returns `name:version`."""
+        return f"{self.name}:{self.version}"
+
+
+def find(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Registered:
+    """Looks up an environment by any reference that a body may hold: the workspace's own first, then the curated ones.
+
+    Raises NotFound naming what there is, BadRequest when the reference is none.
+    """
+    asset = parse_asset(reference, "environments", workspace)
+    try:
+        row = assets.resolve(connection, asset)
+    except NotFound:
+        return _curated(asset)
+    body = row.body["properties"]
+    build = body.get("build") or {}
+    uri = build.get("contextUri")
+    context = locate(home, uri, datastores.reader(connection, workspace)) if uri else None
+    return Registered(row.place.name, row.place.version, body, context)
+
+
+def _curated(asset: AssetId) -> Registered:
+    found, version = curated_environments.resolve(asset.name, asset.version, asset.label)
+    return Registered(found.name, version, curated_environments.wire(found, version), None)
+
+
+def ensure(home: Path, wanted: Registered, log: Callable[[str], None]) -> built.Environment:
+    """Returns the environment ready for use: what is bound to it, or what is built for it; may take minutes.
+
+    log: gets a line for each step. Raises UserCodeError (code ImageBuildFailure) naming the environment.
+    """
+    log(f"environment: {wanted.label}")
+    try:
+        ready = bind.bound(home, wanted.name, wanted.version)
+        if ready:
+            log(ready.notes[0])
+        return ready or built.ensure(home, spec_of(wanted.body, wanted.context), log)
+    except LazuliteError as error:
+        raise UserCodeError(
+            f'Environment "{wanted.label}" could not be built: {error.message}',
+            code="ImageBuildFailure",
+            hint=error.hint,
+        ) from error
