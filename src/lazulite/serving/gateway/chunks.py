@@ -22,9 +22,9 @@ class ChunkReader:
         self._left = 0  # bytes still to come of the present chunk's data
         self._trailers = 0
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         """Returns the part of the body that `data` holds. Raises BadRequest when the coding is broken."""
-        data, self._partial = self._partial + data, b""
+        data, self._partial = self._partial + bytes(data), b""
         pieces, at = [], 0
         while at < len(data) and not self.is_complete:
             if self._left:

@@ -9,8 +9,10 @@ from lazulite import clock
 from lazulite.errors import BadRequest, HeadersTooLarge, LazuliteError, ModelFailed, RequestTimeout
 from lazulite.serving.gateway.admit import Answer, admit, too_large
 from lazulite.serving.gateway.chunks import ChunkReader
-from lazulite.serving.gateway.exchange import NOT_RUN, Exchange
+from lazulite.serving.gateway.exchange import NOT_RUN, Body, Exchange
 from lazulite.serving.gateway.heads import CHUNKED, HEAD_LIMIT_BYTES, RequestHead, read_request_head
+from lazulite.serving.gateway.intake import Intake
+from lazulite.serving.gateway.lend import Loan
 from lazulite.serving.gateway.shared import Shared
 from lazulite.serving.gateway.writer import Writer
 
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 # A body up to this size is taken in whole before a worker hears of it, so that slow clients do not occupy workers.
 COLLECT_LIMIT_BYTES = 4 << 20
 _PENDING_LIMIT_BYTES = 64 << 10
+# From here on it costs less to look at the bytes that follow a head than to copy them.
+_UNCOPIED_FROM_BYTES = 32 << 10
 
 _HEAD_LIMIT_S = 15.0
 _BODY_PAUSE_LIMIT_S = 30.0
@@ -38,16 +42,18 @@ class Client(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._transport: Any = None
-        self._take: Callable[[bytes], None] = self._take_head
+        self._take: Callable[[Any], None] = self._take_head
         self._exchange: Exchange | None = None
         self._outcome: Answer | LazuliteError | None = None
         self._pending = b""  # a head that is not whole, or a next request that came early
-        self._pieces: list[bytes] = []
+        self._pieces: list[Body] = []
         self._chunks = ChunkReader()
         self._left = 0  # bytes of the body still to come
         self._received = 0
         self._since = clock.monotonic()
         self._is_held = False  # no more is read from the client for now
+        self._intake: Intake | None = None
+        self._loan: Loan | None = None  # of an exchange that is answered, but perhaps not wholly written
         self._is_slow = False  # the client does not read as fast as the answer comes
 
     # Connection
@@ -64,8 +70,12 @@ class Client(asyncio.Protocol):
         self._shared.clients.discard(self)
         exchange, self._exchange = self._exchange, None
         self._take = self._take_nothing
-        if exchange and exchange.deployment:
-            exchange.deployment.drop(exchange)
+        if self._loan:
+            self._shared.lender.take_back(self._loan)
+        if exchange:
+            self._write_off(exchange)
+            if exchange.deployment:
+                exchange.deployment.drop(exchange)
 
     def pause_writing(self) -> None:
         self._is_slow = True
@@ -80,6 +90,7 @@ class Client(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Hangs up on clients that are too slow to say what they want, or have said nothing for long."""
         silence_s = now - self._since
+        self._return_loan()
         if self._take == self._take_nothing:
             if silence_s > _LINGER_S:
                 self._transport.abort()
@@ -110,7 +121,7 @@ class Client(asyncio.Protocol):
             except LazuliteError as error:
                 self._refuse_unread(error)
             else:
-                self._open(head, data[end:])
+                self._open(head, data[end:] if len(data) < _UNCOPIED_FROM_BYTES else memoryview(data)[end:])
         elif len(data) <= HEAD_LIMIT_BYTES:
             if not self._pending:
                 self._since = clock.monotonic()
@@ -124,7 +135,7 @@ class Client(asyncio.Protocol):
         self._shared.refused[error.status] += 1
         self.fail(self._exchange, error)
 
-    def _open(self, head: RequestHead, rest: bytes) -> None:
+    def _open(self, head: RequestHead, rest: Body) -> None:
         """Begins an exchange; rest: what came after the head."""
         exchange = self._exchange = Exchange(self, head)
         try:
@@ -145,7 +156,7 @@ class Client(asyncio.Protocol):
 
     # Body
 
-    def _open_body(self, exchange: Exchange, rest: bytes) -> None:
+    def _open_body(self, exchange: Exchange, rest: Body) -> None:
         if exchange.head.expects_continue:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.body = self._pieces = []
@@ -159,17 +170,48 @@ class Client(asyncio.Protocol):
             self._take = self._take_body
             if self._left > COLLECT_LIMIT_BYTES:
                 self._submit_unfinished(exchange)
+            elif self._borrows(exchange, rest):
+                return
         if rest:
             self._take(rest)
 
-    def _take_body(self, data: bytes) -> None:
+    def _borrows(self, exchange: Exchange, rest: Body) -> bool:
+        """Receives the body into memory that the worker sees too, if there is some and the body is worth it."""
+        self._return_loan()
+        is_for_one_guest = exchange.deployment and exchange.deployment.spec.protocol == "frames" and not exchange.shadow
+        if not is_for_one_guest or len(rest) >= exchange.body_bytes or self._loan:
+            return False
+        loan = exchange.loan = self._shared.lender.lend(exchange.body_bytes)
+        if not loan:
+            return False
+        exchange.body = (loan.memory[: exchange.body_bytes],)
+        self._intake = Intake(self, self._transport, loan, exchange.body_bytes, self._came)
+        self._intake.start(rest)
+        return True
+
+    def _came(self, is_whole: bool) -> None:
+        """Hears that some of the body, or the rest of it, is in the loan."""
+        self._since = clock.monotonic()
+        if is_whole:
+            assert self._exchange
+            self._intake = None
+            self._received = self._exchange.body_bytes
+            self._close_body(self._exchange)
+
+    def _return_loan(self) -> None:
+        """Gives back the loan of the exchange before, if the client has taken the answer that lies in it."""
+        if self._loan and not self._transport.get_write_buffer_size():
+            self._shared.lender.take_back(self._loan)
+            self._loan = None
+
+    def _take_body(self, data: Body) -> None:
         piece = data
         if len(data) > self._left:
-            piece, self._pending = data[: self._left], data[self._left :]
+            piece, self._pending = data[: self._left], bytes(data[self._left :])
         self._left -= len(piece)
         self._pass_on(piece, not self._left)
 
-    def _take_chunks(self, data: bytes) -> None:
+    def _take_chunks(self, data: Body) -> None:
         try:
             piece = self._chunks.feed(data)
         except BadRequest as error:
@@ -179,7 +221,7 @@ class Client(asyncio.Protocol):
             self._pending = self._chunks.rest
         self._pass_on(piece, self._chunks.is_complete)
 
-    def _pass_on(self, piece: bytes, is_last: bool) -> None:
+    def _pass_on(self, piece: Body, is_last: bool) -> None:
         """Hands a piece of the body to the worker, if one has the exchange already, else keeps it."""
         exchange = self._exchange
         assert exchange
@@ -212,6 +254,9 @@ class Client(asyncio.Protocol):
         """Ends an exchange whose body cannot be read to its end."""
         exchange = self._exchange
         assert exchange
+        if self._intake:
+            self._intake.stop()
+            self._intake = None
         if exchange.deployment and exchange.is_present:
             exchange.deployment.drop(exchange, error.status)
             self.fail(exchange, error)
@@ -242,7 +287,7 @@ class Client(asyncio.Protocol):
 
     # Answers that need no worker
 
-    def _settle(self, outcome: Answer | LazuliteError, rest: bytes) -> None:
+    def _settle(self, outcome: Answer | LazuliteError, rest: Body) -> None:
         """Gives an answer when the body, which nobody needs, has come; at once if it is large or of unknown size."""
         exchange = self._exchange
         assert exchange
@@ -254,13 +299,13 @@ class Client(asyncio.Protocol):
             self._take = self._swallow
             self._swallow(rest)
 
-    def _swallow(self, data: bytes) -> None:
+    def _swallow(self, data: Body) -> None:
         self._since = clock.monotonic()
         if len(data) < self._left:
             self._left -= len(data)
             return
         assert self._exchange
-        self._pending = data[self._left :]
+        self._pending = bytes(data[self._left :])
         self._exchange.is_whole = True
         self._give(self._exchange)
 
@@ -280,14 +325,14 @@ class Client(asyncio.Protocol):
 
     # Asker: what comes back
 
-    def answer(self, exchange: Exchange, status: int, lines: bytes, body: bytes, run_us: int) -> None:
+    def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
         try:
             self._writer.whole(exchange, status, lines, body, run_us)
         except ModelFailed as error:
             self.fail(exchange, error)
             return
         if status >= 400:
-            self._log(exchange, status, body[:200].decode("utf-8", "replace"))
+            self._log(exchange, status, bytes(body[:200]).decode("utf-8", "replace"))
         self._finished(exchange)
 
     def begin(self, exchange: Exchange, status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None:
@@ -312,6 +357,7 @@ class Client(asyncio.Protocol):
 
     def fail(self, exchange: Exchange, error: LazuliteError) -> None:
         self._log(exchange, error.status, error.message)
+        self._write_off(exchange)
         if exchange.has_begun:
             self._transport.abort()  # half an answer must not look like a whole one
             return
@@ -329,8 +375,16 @@ class Client(asyncio.Protocol):
             self._since = clock.monotonic()
             self._transport.resume_reading()
 
+    def _write_off(self, exchange: Exchange) -> None:
+        """Gives up the loan of an exchange that was not answered: a worker may still have its hands on it."""
+        if exchange.loan:
+            self._shared.lender.write_off(exchange.loan)
+            exchange.loan = None
+
     def _finished(self, exchange: Exchange) -> None:
         self._exchange = None
+        if exchange.loan:
+            self._loan = exchange.loan
         self._since = clock.monotonic()
         self.release()
         if not self._writer.closes:

@@ -9,6 +9,9 @@ from lazulite.errors import LazuliteError
 from lazulite.serving import routing
 from lazulite.serving.gateway.counts import CLIENT_GONE, Counts
 from lazulite.serving.gateway.heads import RequestHead
+from lazulite.serving.gateway.lend import Loan
+
+Body = bytes | memoryview
 
 NOT_RUN = 2**32 - 1
 """In place of the microseconds that `run()` took: it was not called, or nobody said."""
@@ -21,7 +24,7 @@ _UUID_BITS = 0x4 << 76 | 0x2 << 62
 class Asker(Protocol):
     """Who wants the answer: a client, or nobody. An answer is one `answer`, or `begin`, pieces, and `finish`."""
 
-    def answer(self, exchange: "Exchange", status: int, lines: bytes, body: bytes, run_us: int) -> None: ...
+    def answer(self, exchange: "Exchange", status: int, lines: bytes, body: Body, run_us: int) -> None: ...
 
     def begin(self, exchange: "Exchange", status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None: ...
 
@@ -41,7 +44,7 @@ class Asker(Protocol):
 class Link(Protocol):
     """A connection to a worker, as seen from an exchange that was sent down it."""
 
-    def more(self, exchange: "Exchange", piece: bytes) -> None:
+    def more(self, exchange: "Exchange", piece: Body) -> None:
         """Sends on a piece of a body that was not whole when the exchange was sent."""
 
     def no_more(self, exchange: "Exchange") -> None: ...
@@ -74,7 +77,8 @@ class Exchange:
 
     body: the pieces that have come; kept until the answer, so that another worker can be asked. body_bytes: its length
     or CHUNKED. is_whole: all of it has come. is_present: it stands in the deployment's line. has_begun: the head of the
-    answer has been passed on. shadow: where a copy goes. warning: a header line for the answer, or b"".
+    answer has been passed on. shadow: where a copy goes. loan: memory that holds the body, and may hold the answer's.
+    warning: a header line for the answer, or b"".
     """
 
     __slots__ = (
@@ -89,6 +93,7 @@ class Exchange:
         "is_present",
         "is_whole",
         "link",
+        "loan",
         "request_id",
         "shadow",
         "warning",
@@ -98,7 +103,7 @@ class Exchange:
         self.asker = asker
         self.head = head
         self.request_id = (random.getrandbits(128) & _UUID_MASK | _UUID_BITS).to_bytes(16, "big")
-        self.body: Sequence[bytes] = ()
+        self.body: Sequence[Body] = ()
         self.body_bytes = head.body_bytes
         self.is_whole = False
         self.is_present = False
@@ -106,6 +111,7 @@ class Exchange:
         self.deployment: Line | None = None
         self.shadow: Line | None = None
         self.link: Link | None = None
+        self.loan: Loan | None = None
         self.warning = b""
         self.arrived_at = clock.monotonic()
         self.deadline = 0.0
@@ -120,7 +126,7 @@ class Exchange:
 class Nobody:
     """Takes the answer to a mirrored request, or to one whose client is gone, and throws it away."""
 
-    def answer(self, exchange: Exchange, status: int, lines: bytes, body: bytes, run_us: int) -> None:
+    def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
         pass
 
     def begin(self, exchange: Exchange, status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from lazulite import clock
 from lazulite.errors import ModelFailed
 from lazulite.serving import routing
-from lazulite.serving.gateway.exchange import Exchange
+from lazulite.serving.gateway.exchange import Body, Exchange
 from lazulite.serving.gateway.forward import FULL, Deployment
 from lazulite.serving.gateway.heads import CHUNKED
 from lazulite.serving.gateway.replies import wire_status
@@ -22,6 +22,8 @@ GREETING = b"lazulite-guest\x01"
 REQUEST = struct.Struct(">IQI16s")
 RESPONSE = struct.Struct(">IQII")
 CHUNK = struct.Struct(">I")
+LENT = 2**63
+"""Marks the length of a body that lies in a loan; what follows the head is the loan's name."""
 _HEAD_LIMIT_BYTES = 64 << 10
 
 # A worker that answers faster than this is sent its next request before it has answered: it need not wait for the
@@ -151,8 +153,12 @@ class FramesConnection(asyncio.Protocol):
         if not self.line:
             self._begins(exchange)
         self.line.append(exchange)
-        head, body = exchange.head.frame, exchange.body
-        prefix = REQUEST.pack(len(head), exchange.body_bytes, self.deployment.spec.timeout_ms, exchange.request_id)
+        head, body, loan = exchange.head.frame, exchange.body, exchange.loan
+        length = exchange.body_bytes if not loan else exchange.body_bytes | LENT
+        prefix = REQUEST.pack(len(head), length, self.deployment.spec.timeout_ms, exchange.request_id)
+        if loan:
+            self._transport.write(b"".join((prefix, head, CHUNK.pack(len(loan.name)), loan.name)))
+            return
         if exchange.body_bytes <= _JOIN_LIMIT_BYTES:
             self._transport.write(b"".join((prefix, head, *body)))
             return
@@ -166,7 +172,7 @@ class FramesConnection(asyncio.Protocol):
             exchange.body = ()
             exchange.asker.release()
 
-    def more(self, exchange: Exchange, piece: bytes) -> None:
+    def more(self, exchange: Exchange, piece: Body) -> None:
         if exchange.body_bytes == CHUNKED:
             self._transport.writelines((CHUNK.pack(len(piece)), piece))
         else:
@@ -272,6 +278,8 @@ class FramesConnection(asyncio.Protocol):
             return self._wait_for_more(data)
         lines, body_ends = data[RESPONSE.size : body_at], body_at + body_bytes
         self.depth = 2 if run_us < _SHORT_RUN_US else 1
+        if body_bytes >= LENT and body_bytes != CHUNKED:
+            return self._lent(status, lines, body_bytes - LENT, run_us, data[body_at:])
         if body_ends <= len(data):
             exchange = self._answered(wire_status(status))
             exchange.asker.answer(exchange, status, lines, data[body_at:body_ends], run_us)
@@ -283,6 +291,15 @@ class FramesConnection(asyncio.Protocol):
         self._status = wire_status(status)
         self._read = self._chunks if body_bytes == CHUNKED else self._body
         return data[body_at:]
+
+    def _lent(self, status: int, lines: bytes, body_bytes: int, run_us: int, rest: bytes) -> bytes:
+        """Passes on an answer that the worker has left where the request's body was."""
+        loan = self.line[0].loan
+        if not loan or body_bytes > len(loan.memory):
+            return self._broken()
+        exchange = self._answered(wire_status(status))
+        exchange.asker.answer(exchange, status, lines, loan.memory[:body_bytes], run_us)
+        return rest
 
     def _body(self, data: bytes) -> bytes:
         piece, rest = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])

@@ -8,7 +8,7 @@ from lazulite import clock
 from lazulite.errors import BadRequest, ModelFailed
 from lazulite.serving import routing
 from lazulite.serving.gateway.chunks import ChunkReader
-from lazulite.serving.gateway.exchange import NOT_RUN, Exchange
+from lazulite.serving.gateway.exchange import NOT_RUN, Body, Exchange
 from lazulite.serving.gateway.forward import FULL, Deployment
 from lazulite.serving.gateway.heads import CHUNKED, HEAD_LIMIT_BYTES, HOP_BY_HOP, read_response_head
 from lazulite.serving.gateway.replies import wire_status
@@ -122,7 +122,7 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.worker.connect(self)
 
-    def more(self, exchange: Exchange, piece: bytes) -> None:
+    def more(self, exchange: Exchange, piece: Body) -> None:
         if not self._transport:
             exchange.body = (*exchange.body, piece)
         elif exchange.body_bytes == CHUNKED:

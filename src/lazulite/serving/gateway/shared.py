@@ -6,6 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from lazulite.serving.gateway.endpoints import Endpoints
+from lazulite.serving.gateway.lend import Lender
 
 
 class Shared:
@@ -15,8 +16,9 @@ class Shared:
     lines that every answer has, renewed each second. is_stopping: connections are not kept open any more.
     """
 
-    def __init__(self, signing_key: bytes) -> None:
+    def __init__(self, signing_key: bytes, lender: Lender) -> None:
         self.signing_key = signing_key
+        self.lender = lender
         self.endpoints = Endpoints()
         self.clients: set[Any] = set()
         self.refused: Counter[int] = Counter()

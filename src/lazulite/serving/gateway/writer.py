@@ -4,7 +4,7 @@ from typing import Any
 
 from lazulite.errors import LazuliteError
 from lazulite.serving.gateway.admit import allows_origin
-from lazulite.serving.gateway.exchange import NOT_RUN, Exchange
+from lazulite.serving.gateway.exchange import NOT_RUN, Body, Exchange
 from lazulite.serving.gateway.replies import error_reply, reply_head
 from lazulite.serving.gateway.shared import Shared
 
@@ -22,7 +22,7 @@ class Writer:
         self._transport = transport
         self._is_chunking = False
 
-    def whole(self, exchange: Exchange, status: int, lines: bytes, body: bytes, run_us: int) -> None:
+    def whole(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
         """Writes a worker's answer that is there whole. Raises ModelFailed, having written nothing."""
         name = exchange.deployment.name if exchange.deployment else ""
         start = reply_head(status, lines, name, run_us != NOT_RUN)
@@ -57,12 +57,12 @@ class Writer:
         if self._is_chunking:
             self._transport.write(b"0\r\n\r\n")
 
-    def _write(self, exchange: Exchange, start: bytes, status: int, body: bytes, run_us: int) -> None:
+    def _write(self, exchange: Exchange, start: bytes, status: int, body: Body, run_us: int) -> None:
         own = self._own_lines(exchange, run_us)
         if status in _BODILESS or exchange.head.method == b"HEAD":
             self._transport.write(b"%b%b\r\n" % (start, own))
         elif len(body) <= _JOIN_LIMIT_BYTES:
-            self._transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (start, own, len(body), body))
+            self._transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (start, own, len(body), bytes(body)))
         else:
             self._transport.writelines((b"%b%bcontent-length: %d\r\n\r\n" % (start, own, len(body)), body))
 
