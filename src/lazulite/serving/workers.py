@@ -1,17 +1,15 @@
 """One scoring worker process: launched, looked at, stopped, found again. Keeps no process alive and starts no thread.
 
-A worker outlives the platform that launched it. It lives exactly as long as the lock in its folder is held: the
-descriptor that holds it is handed to the worker and to nobody else, so a process id that was given out again is never
-taken for it. The folder tells the rest: `worker.json` what was launched, `status.json` what the worker says of itself.
+A worker outlives the platform that launched it; engine/processes.py says how it is found again. Its folder tells the
+rest: `worker.json` what was launched, `status.json` what the worker says of itself.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -21,17 +19,15 @@ import psutil
 
 from lazulite import __version__, clock
 from lazulite.artifacts import lines
-from lazulite.catalog.variables import INHERITED, MEMORY_DEFAULTS
-from lazulite.errors import BadRequest, Conflict
+from lazulite.engine import processes
+from lazulite.errors import BadRequest
 from lazulite.identity.once import replace
 
-_GUEST = Path(__file__).parent.parent / "guest"
 # Source: unix(7), sun_path: 108 bytes with the closing zero on Linux, 104 on macOS.
 _ADDRESS_LIMIT_BYTES = 103
 _LAST_WORDS_LINES = 20
 _POLL_S = 0.01
 _KILLED_WITHIN_S = 5.0
-_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 
 
 @dataclass(frozen=True)
@@ -87,12 +83,12 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
     _check(spec)
     spec.folder.mkdir(parents=True, exist_ok=True)
     spec.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(spec) as lock, spec.console.open("ab") as console:
+    with processes.locked(spec.folder) as lock, spec.console.open("ab") as console:
         status = spec.folder / "status.json"
         status.unlink(missing_ok=True)
         replace(spec.folder / "worker.json", _to_json(spec))
         child = subprocess.Popen(
-            (spec.python, _GUEST, "score", spec.socket, status, str(lock)),
+            (spec.python, processes.GUEST, "score", spec.socket, status, str(lock)),
             cwd=spec.app,
             env=environment(spec, environ),
             stdin=subprocess.DEVNULL,
@@ -101,25 +97,14 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
             start_new_session=True,
             pass_fds=(lock,),
         )
-        os.pwrite(lock, str(child.pid).encode(), 0)
+        processes.note_pid(lock, child.pid)
     return Worker(spec, child.pid, child)
 
 
 def environment(spec: WorkerSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns a worker's whole environment: of ours only what any program needs, our defaults, then its own variables.
-
-    OMP_NUM_THREADS is its share of the cores, at least 1; numpy, torch and scikit-learn all obey it. Its threads must
-    not spin while they wait: on a busy machine of two cores a picture of FLUX took 9 s so, and 0.4 s without.
-    """
-    bin_folder = spec.python.parent
-    kept = {name: value for name, value in environ.items() if INHERITED.fullmatch(name)}
+    """Returns a worker's whole environment: what any process of user code gets, a worker's own, then the spec's."""
     return {
-        **kept,
-        "PATH": f"{bin_folder}{os.pathsep}{environ.get('PATH', os.defpath)}",
-        "VIRTUAL_ENV": str(bin_folder.parent),
-        **MEMORY_DEFAULTS,
-        "OMP_NUM_THREADS": str(max(1, int(spec.cores))),
-        "OMP_WAIT_POLICY": "PASSIVE",
+        **processes.environment(spec.python, spec.cores, environ),
         "HTTP_X_MS_SERVER_VERSION": f"lazulite/{__version__}",
         "AML_APP_ROOT": str(spec.app),
         **spec.variables,
@@ -158,10 +143,9 @@ def adopt(folder: Path) -> Worker | None:
     """Finds the worker that was launched in a folder, dead or alive; None when none was."""
     try:
         spec = _from_json((folder / "worker.json").read_bytes())
-        told = (folder / "lock").read_text()
     except FileNotFoundError:
         return None
-    return Worker(spec, int(told or _status(spec).get("pid", 0)))
+    return Worker(spec, processes.pid_of(folder) or int(_status(spec).get("pid", 0)))
 
 
 def _check(spec: WorkerSpec) -> None:
@@ -176,47 +160,10 @@ def _check(spec: WorkerSpec) -> None:
         )
 
 
-@contextlib.contextmanager
-def _locked(spec: WorkerSpec) -> Iterator[int]:
-    """Takes the worker's lock and yields its descriptor. What is closed in the end here stays open in the child."""
-    lock = os.open(spec.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(f'Worker "{spec.id}" of {spec.folder} lives already.') from error
-        os.ftruncate(lock, 0)
-        yield lock
-    finally:
-        os.close(lock)
-
-
 def _is_alive(worker: Worker) -> bool:
     if worker.child:
         return worker.child.poll() is None
-    return _holds_lock(worker.spec) and _runs(worker.pid)
-
-
-def _holds_lock(spec: WorkerSpec) -> bool:
-    try:
-        lock = os.open(spec.folder / "lock", os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-
-
-def _runs(pid: int) -> bool:
-    """Tells whether there is such a process; a zombie is none. 0, a worker just launched, is taken for one."""
-    try:
-        return pid == 0 or psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return processes.is_held(worker.spec.folder) and processes.runs(worker.pid)
 
 
 def _await_end(worker: Worker, limit_s: float) -> None:
@@ -258,22 +205,10 @@ def _death(worker: Worker, was_ready: bool) -> str:
             "the script, or a package that it uses, called sys.exit() or os._exit()."
         )
     else:
-        how = f"Worker {worker.spec.id} was ended by {_signal_name(-code)} {when}{_guess(-code)}."
+        guess = ", most likely because memory ran out" if code == -signal.SIGKILL else ""
+        how = f"Worker {worker.spec.id} was ended by {processes.signal_words(-code)} {when}{guess}."
     last_words = lines.tail(worker.spec.console, _LAST_WORDS_LINES)
     return f"{how} Its last words:\n{last_words}" if last_words else how
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"signal {number}"
-
-
-def _guess(number: int) -> str:
-    if number == signal.SIGKILL:
-        return ", most likely because memory ran out"
-    return ": native code crashed" if number in _CRASHES else ""
 
 
 def _to_json(spec: WorkerSpec) -> bytes:
