@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from lazulite.cli import lock
+from lazulite.cli.run import write_az
 from lazulite.identity.environment import client_environment
 from tests.cli.conftest import Cli
 from tests.conftest import Platform
@@ -121,6 +122,9 @@ def test_what_az_does_not_know_goes_to_the_real_one_or_is_refused(cli, tmp_path)
     path = os.pathsep.join([str(real.parent), "/usr/bin", "/bin"])
     done = cli.run("run", "--", "az", "vm", "list", "-o", "tsv", env={**cli.environ, "PATH": path})
     assert (done.returncode, done.stdout) == (5, "real vm list -o tsv\n")
-    done = cli.run("run", "--", "az", "vm", "list", env={**cli.environ, "PATH": "/usr/bin:/bin"})
+    other = tmp_path / "other"
+    other.mkdir()
+    write_az(other / "az")
+    done = cli.run("run", "--", "az", "vm", "list", env={**cli.environ, "PATH": f"{other}:/usr/bin:/bin"})
     assert done.returncode == 2
     assert "`az vm` is not answered here" in done.stderr

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
 
 from lazulite import settings
@@ -141,15 +142,21 @@ def _other(words: Sequence[str]) -> None:
 
 
 def _hand_over(words: Sequence[str]) -> NoReturn:
-    ours = str(settings.read().home / "bin")
-    path = [one for one in os.environ.get("PATH", "").split(os.pathsep) if one != ours]
-    real = shutil.which("az", path=os.pathsep.join(path))
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    found = (shutil.which("az", path=folder) for folder in folders)
+    real = next((program for program in found if program and not _is_ours(program)), None)
     if not real:
         raise Misuse(
             f"`az {words[0]}` is not answered here, and there is no other az on PATH to ask.",
             hint="Lazulite answers az ml, account, login, logout, configure, config and extension.",
         )
     os.execv(real, [real, *words])
+
+
+def _is_ours(program: str) -> bool:
+    """Tells our own az, of this home or of another one around it, from the real one."""
+    with Path(program).open("rb") as file:
+        return main.__name__.encode() in file.read(1024)
 
 
 _SUBSCRIPTION = flag("--subscription", "--name", "-s", "-n", metavar="ID", help="The subscription.")
