@@ -1,4 +1,4 @@
-"""Interpreters for scoring workers: bare ones, old ones, and one with what Azure's scoring images hold."""
+"""Interpreters for scoring workers: bare ones, old and new ones, and one with what Azure's scoring images hold."""
 
 import fcntl
 import shutil
@@ -15,7 +15,7 @@ from tests.guest.deployed import Deployed
 
 # What an environment for online deployments is told to hold; azureml-inference-server-http brings Flask.
 AZURE_PACKAGES = ("azureml-inference-server-http==1.5.1", "inference-schema==1.8", "flask==3.1.3", "werkzeug==3.1.9")
-OLD_MINORS = (8, 9)
+MINORS = (8, 9, 13)
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,9 @@ def bare_python(tmp_path_factory):
     return folder / "bin" / "python"
 
 
-@pytest.fixture(scope="session", params=OLD_MINORS, ids=lambda minor: f"3.{minor}")
-def old_python(request):
-    """An interpreter of an old release, where this machine has one."""
+@pytest.fixture(scope="session", params=MINORS, ids=lambda minor: f"3.{minor}")
+def any_python(request):
+    """An interpreter of each of some releases, where this machine has it."""
     found = interpreters.find(request.param)
     if not found:
         pytest.skip(f"this machine has no Python 3.{request.param}, neither on PATH nor where version managers put it")

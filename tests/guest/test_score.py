@@ -33,13 +33,13 @@ SLOW = """
 """
 
 
-def test_every_python_serves(deploy, old_python):
-    worker = deploy(ECHO, old_python).start()
+def test_every_python_serves(deploy, any_python):
+    worker = deploy(ECHO, any_python).start()
     assert worker.score(b"caf\xc3\xa9").body == b'"caf\\u00e9"'
     assert "hello from init" in worker.log
 
 
-def test_every_python_hands_out_requests(deploy, old_python):
+def test_every_python_hands_out_requests(deploy, any_python):
     script = """
         from azureml.contrib.services.aml_request import rawhttp
         from azureml.contrib.services.aml_response import AMLResponse
@@ -54,7 +54,7 @@ def test_every_python_hands_out_requests(deploy, old_python):
     """
     disposition = b'Content-Disposition: form-data; name="image"; filename="a"'
     form = b"--x\r\n" + disposition + b"\r\nContent-Type: image/y\r\n\r\n\0\1\r\n--x--"
-    answer = deploy(script, old_python).start().score(form, "multipart/form-data; boundary=x")
+    answer = deploy(script, any_python).start().score(form, "multipart/form-data; boundary=x")
     assert (answer.body, answer.headers["content-type"]) == (b"\0\1", "image/y")
 
 

@@ -70,6 +70,7 @@ class Answers:
             return self._score(head, request, lambda: wsgi, PlainRequest(wsgi))
         if self._flask_app is None:
             self._flask_app = sys.modules["flask"].Flask("azmlinfsrv", root_path=self._app_root, static_folder=None)
+            self._flask_app.add_url_rule("/score", "main.handle_score", methods=_SCORE_METHODS)
         with self._flask_app.request_context(wsgi) as context:
             return self._score(head, request, lambda: wsgi, context.request)
 

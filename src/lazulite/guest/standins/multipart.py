@@ -63,12 +63,9 @@ def parse(body: bytes, content_type: str) -> tuple[list[tuple[str, str]], list[t
 
     Source: RFC 7578, RFC 2046 5.1.
     """
-    boundary = _parameters(content_type).get("boundary", "").encode("latin-1")
     fields, files = [], []
-    for raw in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:] if boundary else ():
-        if raw.startswith(b"--"):
-            break
-        head, _, content = raw.partition(b"\r\n\r\n")
+    for part in _parts(body, _parameters(content_type).get("boundary", "").encode("latin-1")):
+        head, _, content = part.partition(b"\r\n\r\n")
         headers = _headers(head)
         disposition = _parameters(headers.get("Content-Disposition", ""))
         name, filename = disposition.get("name"), disposition.get("filename")
@@ -79,6 +76,16 @@ def parse(body: bytes, content_type: str) -> tuple[list[tuple[str, str]], list[t
         else:
             files.append((name, FileStorage(name, filename, headers, content)))
     return fields, files
+
+
+def _parts(body: bytes, boundary: bytes) -> list[bytes]:
+    """Returns what lies between lines that are the boundary and nothing more, up to the last of them."""
+    if not boundary:
+        return []
+    line = re.compile(rb"\r\n--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r\n|\Z)")
+    _, *found = line.split(b"\r\n" + body)
+    marks, parts = found[::2], found[1::2]
+    return parts[: marks.index(b"--")] if b"--" in marks else parts
 
 
 def _headers(head: bytes) -> Headers:

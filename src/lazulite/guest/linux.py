@@ -1,0 +1,54 @@
+"""The few system calls that Python 3.8 has no name for. Each raises OSError; none does anything but the call."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+IS_HERE = sys.platform == "linux"
+
+# Source: linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h.
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = 1 << 10, 1 << 11, 1 << 12, 1 << 14, 1 << 18, 1 << 21
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
+_CAP_SYS_ADMIN = 21
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def unshare(flags: int) -> None:
+    """Gives this process namespaces of its own."""
+    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def mount(source: str | None, target: str, flags: int) -> None:
+    """Mounts, binds or remounts."""
+    paths = [os.fsencode(path) if path else None for path in (source, target)]
+    _check(_libc.mount(paths[0], paths[1], None, ctypes.c_ulong(flags), None), target)
+
+
+def set_parent_death_signal(number: int) -> None:
+    """Has this process sent a signal when its parent ends, however that ends."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def adopt_orphans() -> None:
+    """Becomes the parent of every descendant whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def give_up_mounting() -> None:
+    """Keeps whatever this process executes from ever mounting, root or not."""
+    _prctl(_PR_CAPBSET_DROP, _CAP_SYS_ADMIN)
+
+
+def _prctl(option: int, value: int) -> None:
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
