@@ -12,7 +12,7 @@ from azure.ai.ml.entities import ManagedOnlineEndpoint, Model
 from azure.identity import DefaultAzureCredential
 
 from tests.clients.test_online import deployment, make, until
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, free_port
 
 SCORE = "import os\ndef init(): pass\ndef run(data): return os.getpid()\n"
 
@@ -112,3 +112,14 @@ def test_whatever_was_acknowledged_is_there_after_a_kill(ml: MLClient, own_platf
     own_platform.kill()
     own_platform.start()
     assert ml.models.get("kept", label="latest").version == "20"
+
+
+def test_a_platform_on_other_ports_takes_its_gateway_along(ml: MLClient, own_platform: Platform, code: Path) -> None:
+    make(ml, "ep-survivor", code, None)
+    key = address(ml)[1]
+    own_platform.kill()
+    own_platform.scoring_port = free_port()
+    own_platform.start()
+    url, _ = address(ml)
+    assert f":{own_platform.scoring_port}/" in url
+    until(lambda: score(url, key) is not None)

@@ -20,6 +20,15 @@ class GatewayProcess:
         self._settings = settings
         self._child: subprocess.Popen[bytes] | None = None
 
+    def adopt(self) -> None:
+        """Keeps the gateway that outlived another platform if it has the port that is wanted now; ends it if not."""
+        try:
+            port = control.ask(self._settings.sockets, "stats")["port"]
+        except Unavailable:
+            return
+        if port != self._settings.scoring_port:
+            self.stop()
+
     def ensure(self) -> None:
         """Starts the gateway unless one answers or is just starting. Its own log says why it ends, if it does."""
         if self._child and self._child.poll() is None:

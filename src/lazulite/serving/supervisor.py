@@ -47,6 +47,7 @@ class Supervisor:
         self._settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._adopt(clock.now())
         self.publish()
+        self._gateway.adopt()
         self._gateway.ensure()
         self._loop.start()
 
