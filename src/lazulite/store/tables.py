@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -87,4 +89,93 @@ secrets = Table(
     Column("owner", String, primary_key=True),  # the ARM id, lower case, of what the secret opens
     Column("name", String, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("id", String, primary_key=True),  # "0" for the one called Default, else a UUID
+    Column("name", String, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("is_archived", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("modified_at", Moment, nullable=False),
+    UniqueConstraint("scope", "name"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),  # what the tables below know a run by
+    Column("scope", String, nullable=False),
+    Column("key", String, nullable=False),  # the id in lower case
+    Column("id", String, nullable=False),  # the job's name, where there is a job
+    Column("experiment", String, nullable=False),  # experiments.id
+    Column("name", String, nullable=False),
+    Column("status", String, nullable=False),  # Azure's spelling
+    Column("kind", String, nullable=False),  # run history's runType
+    Column("is_job", Boolean, nullable=False),  # its status is the engine's alone
+    Column("parent", String, nullable=False),  # runs.id, "" for none
+    Column("root", String, nullable=False),  # runs.id of the topmost run, its own for that one
+    Column("description", Text, nullable=False),
+    Column("target", String, nullable=False),
+    Column("error", JSON),
+    Column("is_archived", Boolean, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("modified_at", Moment, nullable=False),
+    UniqueConstraint("scope", "key"),
+    Index("runs_by_experiment", "scope", "experiment", "started_at"),
+    Index("runs_by_parent", "scope", "parent", "number"),
+)
+
+run_entries = Table(
+    "run_entries",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("kind", String, primary_key=True),  # tag, param or property
+    Column("key", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run_points = Table(
+    "run_points",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("value", Float, primary_key=True),
+    Column("is_nan", Boolean, primary_key=True),  # value is 0 then: SQL has no NaN
+    sqlite_with_rowid=False,
+)
+
+# The point of each metric with the highest step, then time: what lists and searches show of a run.
+run_latest = Table(
+    "run_latest",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("is_nan", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What SDK v1 logs besides numbers: rows, lists, tables, images.
+run_cells = Table(
+    "run_cells",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("run", Integer, nullable=False),
+    Column("key", String, nullable=False),
+    Column("kind", String, nullable=False),  # SDK v1's uxMetricType
+    Column("data", JSON, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("run_cells_by_run", "run", "sequence"),
 )

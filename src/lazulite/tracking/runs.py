@@ -1,0 +1,174 @@
+"""Runs: the one record that ARM's jobs, run history, MLflow and SDK v1 all show. A job's run has the job's name as id.
+
+Statuses are spelled as Azure does. Tags, parameters and properties are in entries.py, numbers in metrics.py; both know
+a run by its `number`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+
+from lazulite.errors import Conflict, NotFound
+from lazulite.store.tables import experiments, run_cells, run_entries, run_latest, run_points, runs
+from lazulite.tracking import entries
+
+# Source: azure-ai-ml 1.35.2 constants/_jobs.py JobStatus, RunHistoryConstants.
+STATUSES = (
+    "NotStarted",
+    "Queued",
+    "Preparing",
+    "Provisioning",
+    "Starting",
+    "Running",
+    "Finalizing",
+    "CancelRequested",
+    "Completed",
+    "Failed",
+    "Canceled",
+    "NotResponding",
+    "Paused",
+)
+ENDED = ("Completed", "Failed", "Canceled")
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What a run begins as.
+
+    experiment: its id. name: what people see, the id if empty. kind: run history's `runType`. is_job: a job of the
+    engine, which alone moves its status. parent: the parent's id. started_at: None until it runs.
+    """
+
+    id: str
+    experiment: str
+    name: str = ""
+    status: str = "NotStarted"
+    kind: str = "azureml.mlflow"
+    is_job: bool = False
+    parent: str = ""
+    description: str = ""
+    target: str = ""
+    created_by: str = ""
+    started_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it is stored. parent: "" for none; root: its own id for a topmost run. error: ARM's inner object."""
+
+    number: int
+    scope: str
+    id: str
+    experiment: str
+    name: str
+    status: str
+    kind: str
+    is_job: bool
+    parent: str
+    root: str
+    description: str
+    target: str
+    error: dict[str, Any] | None
+    is_archived: bool
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    modified_at: datetime
+
+    @property
+    def folder(self) -> str:
+        """Returns where its artifacts lie in the container `azureml` of the workspace's account."""
+        return f"ExperimentRun/dcid.{self.id}"
+
+
+def create(connection: Connection, scope: str, new: NewRun, now: datetime) -> Run:
+    """Makes a run with its tags and properties. scope: WorkspaceId.scope.
+
+    Raises Conflict (409) when the id is taken, NotFound (404) when there is no such parent.
+    """
+    if get(connection, scope, new.id):
+        raise Conflict(f'A run "{new.id}" exists already.', target="run_id")
+    parent = find(connection, scope, new.parent) if new.parent else None
+    values = {name: value for name, value in vars(new).items() if name not in ("tags", "properties")}
+    values |= {"scope": scope, "key": new.id.lower(), "name": new.name or new.id, "created_at": now}
+    values |= {"parent": parent.id if parent else "", "root": parent.root if parent else new.id}
+    values |= {"error": None, "is_archived": False, "ended_at": None}
+    connection.execute(insert(runs).values(**values, modified_at=now))
+    made = find(connection, scope, new.id)
+    entries.put(connection, made.number, "tag", new.tags)
+    entries.put(connection, made.number, "property", new.properties)
+    return made
+
+
+def get(connection: Connection, scope: str, run_id: str) -> Run | None:
+    """Returns the run, archived or not, or None."""
+    row = connection.execute(_SELECT.where(*_at(scope, run_id))).one_or_none()
+    return _run(row) if row else None
+
+
+def find(connection: Connection, scope: str, run_id: str) -> Run:
+    """Returns the run, archived or not. Raises NotFound (404)."""
+    found = get(connection, scope, run_id)
+    if not found:
+        raise NotFound(f'Run "{run_id}" was not found in this workspace.', target="run_id")
+    return found
+
+
+def children(connection: Connection, run: Run, *, after: int = 0, limit: int = 1000) -> Sequence[Run]:
+    """Lists the runs whose parent this is, oldest first. after: a number to go on from."""
+    within = (runs.c.scope == run.scope, runs.c.parent == run.id, runs.c.number > after)
+    return [_run(row) for row in connection.execute(_SELECT.where(*within).order_by(runs.c.number).limit(limit))]
+
+
+def move(
+    connection: Connection,
+    scope: str,
+    run_id: str,
+    status: str,
+    now: datetime,
+    *,
+    error: dict[str, Any] | None = None,
+) -> None:
+    """Gives a run its next status, and with it the moments: Running starts it once, an end ends it.
+
+    Knows no rule about which status may follow which; the engine does.
+    """
+    values: dict[str, Any] = {"status": status, "modified_at": now}
+    if status in ENDED:
+        values |= {"ended_at": now, "error": error}
+    at = _at(scope, run_id)
+    connection.execute(update(runs).where(*at).values(**values))
+    if status == "Running":
+        connection.execute(update(runs).where(*at, runs.c.started_at.is_(None)).values(started_at=now))
+
+
+def change(connection: Connection, run: Run, now: datetime, **values: Any) -> Run:
+    """Changes fields of Run: name, description, target, status, started_at, ended_at, error, is_archived."""
+    connection.execute(update(runs).where(runs.c.number == run.number).values(**values, modified_at=now))
+    return find(connection, run.scope, run.id)
+
+
+def forget(connection: Connection, scope: str) -> None:
+    """Deletes all runs and experiments of a workspace, with what was logged. Artifacts are files and stay."""
+    gone = select(runs.c.number).where(runs.c.scope == scope).scalar_subquery()
+    for table in (run_entries, run_points, run_latest, run_cells):
+        connection.execute(delete(table).where(table.c.run.in_(gone)))
+    for table in (runs, experiments):
+        connection.execute(delete(table).where(table.c.scope == scope))
+
+
+_SELECT = select(*(column for column in runs.c if column.name != "key"))
+
+
+def _at(scope: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return runs.c.scope == scope, runs.c.key == run_id.lower()
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(**row._asdict())
