@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from . import linux
 
@@ -35,7 +35,8 @@ def _below(pid: int) -> Iterator[int]:
 
 def _children(pid: int) -> list[int]:
     """Returns the children that any thread of a process started; none of one that has just ended."""
-    tasks, found = "/proc/%d/task" % pid, []
+    tasks = "/proc/%d/task" % pid
+    found: list[int] = []
     try:
         for task in os.listdir(tasks):
             with open("%s/%s/children" % (tasks, task), encoding="ascii") as file:
@@ -45,21 +46,24 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def send(number: signal.Signals, leaders: "set[int]") -> int:
-    """Sends a signal to every descendant, and to the process groups of leaders; returns how many there are."""
+def send(number: signal.Signals, leaders: "Iterable[int]") -> int:
+    """Sends a signal to every descendant; returns how many there are.
+
+    leaders: process groups of children that have not been waited for, which get it where the system names no
+    descendants.
+    """
     found = members()
     for pid in found:
-        _quietly(os.kill, pid, number)
-    for leader in leaders - set(found):
-        _quietly(os.killpg, leader, number)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+    for leader in () if found else leaders:
+        try:
+            os.killpg(leader, number)
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of one that has ended
+            pass
     return len(found)
-
-
-def _quietly(kill: "object", pid: int, number: signal.Signals) -> None:
-    try:
-        kill(pid, number)  # type: ignore[operator]
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def usage() -> "tuple[int, float, int]":
@@ -73,7 +77,7 @@ def usage() -> "tuple[int, float, int]":
         except OSError:
             continue
         processes += 1
-        cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+        cpu_s += sum(map(int, fields[11:15])) / _TICKS_A_SECOND  # its own, and of its children that have ended
         memory_bytes += int(fields[21]) * _PAGE_BYTES
     return processes, cpu_s, memory_bytes
 

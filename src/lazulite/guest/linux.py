@@ -11,7 +11,14 @@ IS_HERE = sys.platform == "linux"
 # Source: linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h.
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = 1 << 10, 1 << 11, 1 << 12, 1 << 14, 1 << 18, 1 << 21
+MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = (
+    1 << 10,
+    1 << 11,
+    1 << 12,
+    1 << 14,
+    1 << 18,
+    1 << 21,
+)
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
 _CAP_SYS_ADMIN = 21
 
