@@ -7,7 +7,7 @@ import pytest
 import requests
 from azure.ai.ml import MLClient
 from azure.ai.ml.constants import AssetTypes
-from azure.ai.ml.entities import BuildContext, Data, Environment, Model
+from azure.ai.ml.entities import BuildContext, Data, Environment, Model, Workspace
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 
@@ -176,3 +176,13 @@ def _digests(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def test_uploads_work_by_identity_where_the_workspace_has_no_keys(ml: MLClient, folder: Path, tmp_path: Path) -> None:
+    ml.workspaces.begin_create(Workspace(name=ml.workspace_name, system_datastores_auth_mode="identity")).result()
+    made = ml.models.create_or_update(Model(name="keyless", path=str(folder)))
+    ml.models.download("keyless", made.version, download_path=str(tmp_path / "down"))
+    assert _digests(tmp_path / "down" / "keyless" / "saved_model") == _digests(folder)
+    refused = _send(ml, "POST", "datastores/workspaceblobstore/listSecrets", {})
+    assert refused.status_code == 403
+    assert "system_datastores_auth_mode" in refused.json()["error"]["message"]

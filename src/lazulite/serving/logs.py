@@ -1,6 +1,11 @@
 """Where a deployment's two logs are: what was prepared before its server started, and what the server printed."""
 
+import contextlib
+import os
+import shutil
 from pathlib import Path
+
+_LIMIT_BYTES = 64 << 20
 
 
 def console(folder: Path) -> Path:
@@ -11,3 +16,15 @@ def console(folder: Path) -> Path:
 def storage(folder: Path) -> Path:
     """Returns the file that tells how model, code and environment came; Azure calls it StorageInitializer."""
     return folder / "storage.log"
+
+
+def limit(folder: Path) -> None:
+    """Puts a console log that has grown over 64 MiB aside as `console.log.1`, in the place of the one before it.
+
+    The workers hold the file open for appending, so it is copied and emptied rather than renamed.
+    """
+    path = console(folder)
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > _LIMIT_BYTES:
+            shutil.copyfile(path, path.with_name("console.log.1"))
+            os.truncate(path, 0)

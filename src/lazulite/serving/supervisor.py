@@ -22,7 +22,7 @@ from lazulite.store.operations import end
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
-_ASK_EVERY = timedelta(seconds=2)
+_KEEP_HOUSE_EVERY = timedelta(seconds=2)
 _READY_POLL_S = 0.02
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
 
@@ -37,7 +37,7 @@ class Supervisor:
         self._crews: dict[str, Crew] = {}
         self._making: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()  # of _crews, _making and the routing file
-        self._asked_at = clock.now()
+        self._kept_house_at = clock.now()
         self._awake = threading.Event()
         self._is_stopping = False
         self._loop = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -95,15 +95,18 @@ class Supervisor:
             for deployment in deployments.values():
                 if self._needs_making(deployment):
                     self._begin_making(deployment)
-            self._end_stuck(now)
+            self._keep_house(now)
             changed = [label for label, one in self._crews.items() if crew.watch(one, now)]
         if changed:
             self.publish()
 
-    def _end_stuck(self, now: datetime) -> None:
-        if now - self._asked_at < _ASK_EVERY:
+    def _keep_house(self, now: datetime) -> None:
+        """Does what need not be done at every tick: keeps logs short, ends workers that come back no more."""
+        if now - self._kept_house_at < _KEEP_HOUSE_EVERY:
             return
-        self._asked_at = now
+        self._kept_house_at = now
+        for label in self._crews:
+            logs.limit(stage.folder_of(self._settings.home, label))
         stuck = self._gateway.stuck_workers()
         for one in self._crews.values() if stuck else ():
             crew.end(one, stuck)

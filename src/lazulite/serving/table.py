@@ -15,13 +15,25 @@ def table(
 ) -> dict[str, routing.Endpoint]:
     """Returns the routes of every endpoint by its name in lower case. crews: by `endpoint/deployment`, lower case."""
     by_endpoint: dict[str, dict[str, routing.Deployment]] = {}
+    origins: dict[str, set[str]] = {}
     for one in deployments:
         routes = by_endpoint.setdefault(one.endpoint.lower(), {})
         routes[one.name.lower()] = _deployment(one, _answering(one, crews))
-    return {one.name.lower(): _endpoint(one, by_endpoint.get(one.name.lower(), {})) for one in endpoints}
+        origins.setdefault(one.endpoint.lower(), set()).update(_origins(one))
+    return {
+        name: _endpoint(one, by_endpoint.get(name, {}), origins.get(name, set()))
+        for name, one in ((one.name.lower(), one) for one in endpoints)
+    }
 
 
-def _endpoint(endpoint: WantedEndpoint, deployments: dict[str, routing.Deployment]) -> routing.Endpoint:
+def _origins(deployment: Wanted) -> set[str]:
+    """Returns the origins whose pages may call a deployment, as Azure's inference server reads AML_CORS_ORIGINS."""
+    return {origin.strip() for origin in deployment.spec.variables.get("AML_CORS_ORIGINS", "").split(",")} - {""}
+
+
+def _endpoint(
+    endpoint: WantedEndpoint, deployments: dict[str, routing.Deployment], origins: set[str]
+) -> routing.Endpoint:
     auth = _AUTH[endpoint.auth_mode]
     is_own = auth == "aml_token"
     return routing.Endpoint(
@@ -31,6 +43,7 @@ def _endpoint(endpoint: WantedEndpoint, deployments: dict[str, routing.Deploymen
         audience=wanted.token_audience(endpoint.workspace, endpoint.name) if is_own else _ENTRA_AUDIENCE,
         traffic=endpoint.traffic,
         mirror=endpoint.mirror,
+        cors=tuple(sorted(origins)),
     )
 
 
