@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from lazulite.arm import scopes
 from lazulite.errors import LazuliteError
+from lazulite.http import scopes
 from lazulite.http.routes import Route, Router
 from tools import storage
 from tools.routes import tables

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lazulite import app
-from lazulite.arm import scopes
+from lazulite.http import scopes
 from lazulite.http.routes import Route
 
 

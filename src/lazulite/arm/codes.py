@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from lazulite.arm import addresses, scopes, shapes
+from lazulite.arm import shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.artifacts.refs import container_path
+from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

@@ -1,9 +1,10 @@
 """Computes: clusters, instances, attached machines; sizes and usage of the region."""
 
-from lazulite.arm import operations, scopes, shapes
+from lazulite.arm import operations, shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.catalog import quotas, vm_sizes
 from lazulite.errors import BadRequest
+from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

@@ -1,8 +1,9 @@
 """Datastores: where bytes are. The four of every workspace are folders on this machine."""
 
-from lazulite.arm import addresses, scopes, shapes
+from lazulite.arm import shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.errors import BadRequest, Forbidden
+from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

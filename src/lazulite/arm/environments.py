@@ -1,12 +1,13 @@
 """Environments: versioned; an image, a conda file, a build context, or all. Azure's curated ones are there too."""
 
-from lazulite.arm import scopes, shapes
+from lazulite.arm import shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.catalog import curated_environments
 from lazulite.catalog.curated_environments import CuratedEnvironment
 from lazulite.environments import conda
 from lazulite.environments.requirements import Place as Source
 from lazulite.errors import BadRequest
+from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

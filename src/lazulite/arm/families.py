@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite.arm import addresses, scopes, shapes
+from lazulite.arm import shapes
 from lazulite.errors import BadRequest, Conflict, NotFound
+from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

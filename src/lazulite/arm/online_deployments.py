@@ -4,10 +4,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from lazulite.arm import operations, scopes, shapes
+from lazulite.arm import operations, shapes
 from lazulite.artifacts import lines
 from lazulite.catalog import vm_sizes
 from lazulite.errors import BadRequest, NotFound
+from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

@@ -2,9 +2,10 @@
 
 from sqlalchemy import Connection, delete
 
-from lazulite.arm import operations, scopes
+from lazulite.arm import operations
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.errors import BadRequest, Conflict
+from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

@@ -3,8 +3,9 @@
 from typing import Any
 
 from lazulite import clock
-from lazulite.arm import scopes, shapes
+from lazulite.arm import shapes
 from lazulite.errors import BadRequest, NotFound
+from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route

@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection, delete
 
-from lazulite.arm import addresses, scopes, shapes
+from lazulite.arm import shapes
 from lazulite.errors import NotFound
+from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
