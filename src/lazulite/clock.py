@@ -1,7 +1,13 @@
 """The only reader of time. Everything else is handed `now`, so that tests own it."""
 
+import re
 import time
 from datetime import datetime, timezone
+from typing import Any
+
+from lazulite.errors import BadRequest
+
+_DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
 
 def now() -> datetime:
@@ -22,3 +28,14 @@ def sleep(seconds: float) -> None:
 def iso(moment: datetime) -> str:
     """Prints a moment as ARM does: `2026-01-31T12:00:00.123456+00:00`."""
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def seconds(value: Any, field: str, default: float) -> float:
+    """Reads an ISO 8601 duration of a body, `PT1M30S`; None is the default. Raises BadRequest when it is none."""
+    if value is None:
+        return default
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if not match or value in ("P", "PT"):
+        raise BadRequest(f"{field} is {value!r}, but must be a duration such as PT90S.", target=f"properties.{field}")
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest

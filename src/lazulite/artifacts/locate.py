@@ -1,5 +1,6 @@
 """From a URI in a body to the file or folder on this machine that holds its bytes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from lazulite.artifacts.refs import blob_path, read_url
 from lazulite.errors import BadRequest, NotFound
 from lazulite.ids import WorkspaceId, parse_datastore
 
+# Source: learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri.
+_HADOOP = re.compile(r"(?:wasb|abf)ss?://(?P<container>[^@/]+)@(?P<account>[^/]+)/(?P<path>.*)")
+
 DatastoreProperties = Callable[[WorkspaceId | None, str], dict[str, Any]]
 
 
@@ -16,22 +20,27 @@ def locate(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
     """Returns where a URI's bytes lie.
 
     Forms: `azureml://…datastores/{name}/paths/{path}`, short or long; `https://{account}.blob.core.windows.net/…`;
-    `http://127.0.0.1:8765/_blob/{account}/…`; `file:///…`. datastore: the properties of a datastore by workspace
-    (None: this one) and name. Raises NotFound when nothing is there, BadRequest when the form is unknown.
+    `wasbs://{container}@{account}…/…`, and `abfss:` alike; `http://127.0.0.1:8765/_blob/{account}/…`; `file:///…`.
+    datastore: the properties of a datastore by workspace (None: this one) and name. Raises NotFound when nothing is
+    there, BadRequest when the form is unknown.
     """
-    path = _path(home, uri, datastore)
+    path = path_of(home, uri, datastore)
     if not path.exists():
         raise NotFound(f'Nothing is at "{uri}".', hint="Was the upload finished, and is the path spelled right?")
     return path
 
 
-def _path(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
+def path_of(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
+    """Returns where a URI's bytes would lie, as `locate` does, whether anything is there or not."""
     reference = parse_datastore(uri)
     if reference:
         account, container = _container(datastore(reference.workspace, reference.datastore), reference.datastore)
         return blob_path(home, account, container, unquote(reference.path).strip("/"))
     if uri.startswith("file://"):
         return Path(unquote(urlsplit(uri).path))
+    hadoop = _HADOOP.match(uri)
+    if hadoop:
+        uri = "https://{account}/{container}/{path}".format_map(hadoop.groupdict())
     try:
         blob = read_url(home, uri)
     except BadRequest as error:

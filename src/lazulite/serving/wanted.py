@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from lazulite import clock
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources
@@ -18,7 +19,6 @@ DEPLOYMENTS = "onlineEndpoints/deployments"
 
 # Source: azure-ai-ml 1.35.2 _utils/_endpoint_utils.py, validate_endpoint_or_deployment_name.
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]$")
-_DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
 # Source: learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online, request_settings, probes.
 _REQUEST_TIMEOUT_S = 5.0
@@ -108,7 +108,9 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         concurrency=_count(
             request.get("maxConcurrentRequestsPerInstance"), "requestSettings.maxConcurrentRequestsPerInstance"
         ),
-        queue_wait_ms=int(1000 * seconds(request.get("maxQueueWait"), "requestSettings.maxQueueWait", _QUEUE_WAIT_S)),
+        queue_wait_ms=int(
+            1000 * clock.seconds(request.get("maxQueueWait"), "requestSettings.maxQueueWait", _QUEUE_WAIT_S)
+        ),
         startup_s=_startup_s(properties),
         model_mount_path=str(properties.get("modelMountPath") or ""),
     )
@@ -123,7 +125,7 @@ def _count(value: Any, field: str) -> int:
 
 
 def _request_timeout_s(value: Any) -> float:
-    timeout = seconds(value, "requestSettings.requestTimeout", _REQUEST_TIMEOUT_S)
+    timeout = clock.seconds(value, "requestSettings.requestTimeout", _REQUEST_TIMEOUT_S)
     if not 0 < timeout <= _MAX_REQUEST_TIMEOUT_S:
         raise BadRequest(
             f"requestSettings.requestTimeout is {timeout:g} s, but must be over 0 and at most "
@@ -137,20 +139,9 @@ def _startup_s(properties: dict[str, Any]) -> float:
     probe = properties.get("startupProbe") or properties.get("readinessProbe") or {}
     if not probe:
         return _STARTUP_S
-    period = seconds(probe.get("period"), "period", 10.0)
-    delay = seconds(probe.get("initialDelay"), "initialDelay", 10.0)
+    period = clock.seconds(probe.get("period"), "period", 10.0)
+    delay = clock.seconds(probe.get("initialDelay"), "initialDelay", 10.0)
     return max(_STARTUP_S, delay + period * int(probe.get("failureThreshold") or 30))
-
-
-def seconds(value: Any, field: str, default: float) -> float:
-    """Reads an ISO 8601 duration, `PT1M30S`. Raises BadRequest when it is none."""
-    if value is None:
-        return default
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    if not match or value in ("P", "PT"):
-        raise BadRequest(f"{field} is {value!r}, but must be a duration such as PT90S.", target=f"properties.{field}")
-    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
 def ask(connection: Connection, scope: str, endpoint: str, name: str, operation: str) -> int:
