@@ -179,3 +179,43 @@ run_cells = Table(
     Column("at_ms", BigInteger, nullable=False),
     Index("run_cells_by_run", "run", "sequence"),
 )
+
+# What the engine knows of a job besides its run, which has the same number.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # runs.number
+    Column("scope", String, nullable=False),
+    Column("kind", String, nullable=False),  # ARM's jobType
+    Column("body", JSON, nullable=False),  # ARM's properties as accepted, less what the run holds
+    Column("state", String, nullable=False),  # runs.status follows it
+    Column("token", String, nullable=False),  # of whoever moves it now; "" while nobody does
+    Column("compute", String, nullable=False),  # the queue that it waits in, lower case
+    Column("nodes", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("warnings", JSON, nullable=False),  # texts, each for the user to see once
+    Index("jobs_by_queue", "state", "scope", "compute", "number"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("job", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", Text, nullable=False),  # why, in words; "" where the state says all
+    Index("job_events_by_job", "job", "sequence"),
+)
+
+# The nodes of computes that are up: each runs one job, or idles until it is taken down.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("compute", String, primary_key=True),  # lower case
+    Column("number", Integer, primary_key=True),
+    Column("job", Integer),  # the job that runs on it, NULL for none
+    Column("idle_since", Moment),  # NULL while it runs one
+    Index("nodes_by_job", "job"),
+)

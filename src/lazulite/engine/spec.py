@@ -1,0 +1,242 @@
+"""Reads the body of a command job: what it says, checked as far as it can be without looking anything up."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lazulite import clock
+from lazulite.engine import bindings
+from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.ids import child_name
+
+LITERAL = "literal"
+MODELS = ("mlflow_model", "custom_model", "triton_model")
+TYPES = ("uri_file", "uri_folder", "mltable", *MODELS)
+# Source: learn.microsoft.com/azure/machine-learning/reference-yaml-job-command, inputs.<input_name>.mode: rw_mount is
+# for outputs only; the eval modes are for mltable only.
+INPUT_MODES = ("ReadOnlyMount", "Download", "Direct", "EvalMount", "EvalDownload")
+OUTPUT_MODES = ("ReadWriteMount", "Upload", "Direct")
+DISTRIBUTIONS = ("PyTorch", "Mpi", "TensorFlow", "Ray")
+
+# Source: azure-ai-ml 1.35.2 entities/_job/_input_output_helpers.py, validate_key_contains_allowed_characters.
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[^=\x00]+")
+_MOST = 1000
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input. kind: `literal` or one of TYPES; text: the literal's value, or the URI of all else."""
+
+    name: str
+    kind: str
+    text: str
+    mode: str = "ReadOnlyMount"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output. uri: "" for the default place; asset: the name under which it is registered, "" for none."""
+
+    name: str
+    kind: str
+    uri: str = ""
+    mode: str = "ReadWriteMount"
+    asset: str = ""
+    asset_version: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How many processes are started. kind: one of DISTRIBUTIONS; workers and servers are TensorFlow's."""
+
+    kind: str
+    per_node: int = 1
+    workers: int = 0
+    servers: int = 0
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One body of a command job, read. References are as sent; "" means none."""
+
+    command: str
+    code: str
+    environment: str
+    compute: str
+    instance_type: str
+    nodes: int
+    distribution: Distribution | None
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    variables: dict[str, str]
+    timeout_s: float | None
+    services: tuple[str, ...]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Returns what a command can be bound to, each bound to itself."""
+        inputs = (f"inputs.{one.name}" for one in self.inputs)
+        outputs = (f"outputs.{one.name}" for one in self.outputs)
+        return {name: name for name in (*inputs, *outputs)}
+
+
+def spec_of(properties: Mapping[str, Any]) -> JobSpec:
+    """Reads `properties` of a job whose jobType is Command; shapes: wire observations of azure-ai-ml 1.35.2.
+
+    Raises BadRequest naming the field that cannot be right, NotImplementedHere for what Lazulite does not do.
+    """
+    resources = _object(properties, "resources")
+    nodes = _count(resources.get("instanceCount"), "resources.instanceCount")
+    spec = JobSpec(
+        command=_text(properties, "command"),
+        code=_text(properties, "codeId", required=False),
+        environment=_text(properties, "environmentId"),
+        compute=child_name(_text(properties, "computeId", required=False), "computes"),
+        instance_type=_text(resources, "instanceType", required=False),
+        nodes=nodes,
+        distribution=_distribution(_object(properties, "distribution"), nodes),
+        inputs=tuple(_input(name, one) for name, one in _entries(properties, "inputs")),
+        outputs=tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default"),
+        variables=_variables(properties),
+        timeout_s=_timeout_s(_object(properties, "limits")),
+        services=tuple(name for name, one in _entries(properties, "services") if one.get("jobServiceType") in _LIVE),
+    )
+    bindings.bind(spec.command, spec.names, "command")
+    return spec
+
+
+# Source: azure-ai-ml 1.35.2 constants/_job/job.py, JobServiceTypeNames.RestNames.
+_LIVE = ("JupyterLab", "SSH", "TensorBoard", "VSCode")
+
+
+def _text(values: Mapping[str, Any], field: str, *, required: bool = True) -> str:
+    value = values.get(field)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value.strip()):
+        found = "missing" if value is None or value == "" else repr(value)
+        raise BadRequest(f"{field} must be text, but is {found}.", target=f"properties.{field}")
+    return value
+
+
+def _object(values: Mapping[str, Any], field: str) -> dict[str, Any]:
+    value = values.get(field)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"{field} must be an object, but is {value!r}.", target=f"properties.{field}")
+    return value
+
+
+def _entries(properties: Mapping[str, Any], field: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for name, value in _object(properties, field).items():
+        if value is None:
+            continue
+        if not isinstance(value, dict):
+            raise BadRequest(
+                f"{field}.{name} must be an object, but is {value!r}.", target=f"properties.{field}.{name}"
+            )
+        yield name, value
+
+
+def _count(value: Any, field: str, default: int = 1, least: int = 1) -> int:
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise BadRequest(
+            f"{field} is {value!r}, but must be a whole number from {least} to {_MOST}.", target=f"properties.{field}"
+        )
+    return value
+
+
+def _choice(value: Any, known: Iterable[str], field: str) -> str:
+    """Returns a word in its known spelling; older clients write `UriFolder` for `uri_folder`."""
+    bare = value.replace("_", "").lower() if isinstance(value, str) else None
+    for choice in known:
+        if choice.replace("_", "").lower() == bare:
+            return choice
+    raise BadRequest(f"{field} is {value!r}, but must be one of {', '.join(known)}.", target=f"properties.{field}")
+
+
+def _input(name: str, value: dict[str, Any]) -> Input:
+    field = f"inputs.{name}"
+    _check_key(name, field)
+    kind = _choice(value.get("jobInputType"), (LITERAL, *TYPES), f"{field}.jobInputType")
+    if kind == LITERAL:
+        literal = value.get("value")
+        if not isinstance(literal, str | int | float):
+            raise BadRequest(f"{field}.value must be text, but is {literal!r}.", target=f"properties.{field}.value")
+        return Input(name, kind, str(literal), "Direct")
+    uri = value.get("uri")
+    if not isinstance(uri, str) or not uri:
+        raise BadRequest(f"{field}.uri must name what the input is, but is {uri!r}.", target=f"properties.{field}.uri")
+    mode = _choice(value.get("mode") or "ReadOnlyMount", INPUT_MODES, f"{field}.mode")
+    if mode.startswith("Eval") and kind != "mltable":
+        raise BadRequest(f"{field}.mode is {mode}, which is for mltable only.", target=f"properties.{field}.mode")
+    return Input(name, kind, uri, mode)
+
+
+def _output(name: str, value: dict[str, Any]) -> Output:
+    field = f"outputs.{name}"
+    _check_key(name, field)
+    asset_version = value.get("assetVersion")
+    return Output(
+        name=name,
+        kind=_choice(value.get("jobOutputType") or "uri_folder", TYPES, f"{field}.jobOutputType"),
+        uri=str(value.get("uri") or ""),
+        mode=_choice(value.get("mode") or "ReadWriteMount", OUTPUT_MODES, f"{field}.mode"),
+        asset=str(value.get("assetName") or ""),
+        asset_version="" if asset_version is None else str(asset_version),
+        description=str(value.get("description") or ""),
+    )
+
+
+def _check_key(name: str, field: str) -> None:
+    if not all(_KEY.fullmatch(part) for part in name.split(".")):
+        raise BadRequest(
+            f'{field}: "{name}" is no name for an input or output: it must be letters, digits and "_", '
+            "and not begin with a digit.",
+            target=f"properties.{field}",
+        )
+
+
+def _variables(properties: Mapping[str, Any]) -> dict[str, str]:
+    field, found = "environmentVariables", {}
+    for name, value in _object(properties, field).items():
+        if not _VARIABLE.fullmatch(name) or not isinstance(value, str | int | float) or "\x00" in str(value):
+            raise BadRequest(
+                f"{field}.{name} is {value!r}, which no environment variable can be.",
+                target=f"properties.{field}.{name}",
+            )
+        found[name] = str(value)
+    return found
+
+
+def _distribution(value: Mapping[str, Any], nodes: int) -> Distribution | None:
+    if not value:
+        return None
+    field = "distribution"
+    kind = _choice(value.get("distributionType"), DISTRIBUTIONS, f"{field}.distributionType")
+    if kind == "Ray":
+        raise NotImplementedHere(
+            "Lazulite does not start Ray clusters for jobs (distribution Ray).",
+            target=f"properties.{field}.distributionType",
+            hint="ray.init() in a job without a distribution starts one on this machine.",
+        )
+    if kind == "TensorFlow":
+        workers = _count(value.get("workerCount"), f"{field}.workerCount", default=nodes)
+        servers = _count(value.get("parameterServerCount"), f"{field}.parameterServerCount", default=0, least=0)
+        return Distribution(kind, workers=workers, servers=servers)
+    return Distribution(kind, _count(value.get("processCountPerInstance"), f"{field}.processCountPerInstance"))
+
+
+def _timeout_s(limits: Mapping[str, Any]) -> float | None:
+    if limits.get("timeout") is None:
+        return None
+    timeout_s = clock.seconds(limits["timeout"], "limits.timeout", 0)
+    if timeout_s <= 0:
+        raise BadRequest(f"limits.timeout is {limits['timeout']!r}, but must be over 0.", target="properties.limits")
+    return timeout_s
