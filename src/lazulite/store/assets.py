@@ -1,9 +1,12 @@
-"""Finds the version of an asset that a reference means: a version, a label, or neither."""
+"""Versioned assets as rows: finds the version that a reference means, and registers what did not come by ARM."""
+
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from lazulite.errors import NotFound
-from lazulite.ids import AssetId, WorkspaceId
+from lazulite.ids import AssetId, WorkspaceId, check_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
 
@@ -23,6 +26,24 @@ def resolve(connection: Connection, asset: AssetId) -> Resource:
         if newest:
             return newest[0]
     raise _unknown(connection, scope, asset)
+
+
+def register(
+    connection: Connection, asset: AssetId, properties: dict[str, Any], *, now: datetime, who: str
+) -> Resource:
+    """Writes a version of an asset, the next whole number where the id names none, and its container if need be.
+
+    properties: complete, as ARM's `accept` of that kind would leave them. An anonymous asset is in no list.
+    """
+    scope = asset.owner.scope if isinstance(asset.owner, WorkspaceId) else asset.owner.lower()
+    container = Place(scope, asset.kind, check_name(asset.name, asset.kind))
+    version = asset.version or resources.next_version(connection, scope, asset.kind, asset.name)
+    if not resources.get(connection, container):
+        is_hidden = bool(properties.get("isAnonymous"))
+        resources.put(connection, container, {"properties": {}}, now=now, who=who, is_archived=is_hidden)
+    place = Place(scope, asset.kind, asset.name, check_name(version, "version"))
+    row, _ = resources.put(connection, place, {"properties": properties}, now=now, who=who)
+    return row
 
 
 def _unknown(connection: Connection, scope: str, asset: AssetId) -> NotFound:

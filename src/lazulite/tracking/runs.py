@@ -126,6 +126,19 @@ def children(connection: Connection, run: Run, *, after: int = 0, limit: int = 1
     return [_run(row) for row in connection.execute(_SELECT.where(*within).order_by(runs.c.number).limit(limit))]
 
 
+def matching(
+    connection: Connection,
+    scope: str,
+    *conditions: ColumnElement[bool],
+    order_by: Sequence[ColumnElement[Any]] = (),
+    after: int = 0,
+    limit: int = 1000,
+) -> Sequence[Run]:
+    """Lists a workspace's runs that fulfil conditions on the columns of `runs`. after: how many to pass over."""
+    query = _SELECT.where(runs.c.scope == scope, *conditions).order_by(*order_by, runs.c.number)
+    return [_run(row) for row in connection.execute(query.offset(after).limit(limit))]
+
+
 def move(
     connection: Connection,
     scope: str,
