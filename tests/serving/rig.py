@@ -117,6 +117,11 @@ class Rig:
             f"{endpoint}/{name}",
         )
 
+    def loans(self):
+        """Returns the files in memory that the gateway has now."""
+        home = self.settings.sockets.name.rpartition("-")[2]
+        return set(Path("/dev/shm").glob(f"lazulite-{home}-*")) if Path("/dev/shm").is_dir() else set()
+
     def kill_gateway(self):
         self.gateway.send_signal(signal.SIGKILL)
         self.gateway.wait()
@@ -127,7 +132,7 @@ class Rig:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
             process.wait()
-        for left in self.settings.sockets.iterdir():
+        for left in [*self.settings.sockets.iterdir(), *self.loans()]:
             left.unlink()
         self.settings.sockets.rmdir()
 

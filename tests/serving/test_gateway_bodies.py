@@ -3,6 +3,8 @@
 import hashlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -46,6 +48,49 @@ def test_a_huge_body_streams_in_constant_memory(rig):
     found = requests.post(url(rig, "/e/score"), data=body, headers=BEARER, timeout=60)
     assert hashlib.sha256(found.content).digest() == hashlib.sha256(body).digest()
     assert memory_mb(pid) - before < 40
+
+
+needs_shared_memory = pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this machine has no /dev/shm")
+
+
+@needs_shared_memory
+@pytest.mark.parametrize(("size", "is_lent"), [(100_000, False), (1 << 20, True), (4 << 20, True), (5 << 20, False)])
+def test_a_large_body_is_lent_and_a_small_or_huge_one_is_carried(rig, size, is_lent):
+    heard = json.loads(rig.call("/e/score?told=1", b"x" * size).body)
+    assert (heard["lent"], heard["body_bytes"]) == (is_lent, size)
+
+
+@needs_shared_memory
+def test_loans_are_used_again_and_never_mixed_up(rig):
+    bodies = [bytes([number]) * (1 << 20) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            assert [answer.body for answer in pool.map(lambda body: rig.call("/e/score", body), bodies)] == bodies
+    assert len(rig.loans()) <= 16
+
+
+@needs_shared_memory
+def test_an_answer_may_be_longer_than_the_loan_it_could_have(rig):
+    assert rig.call("/e/score?size=9000000", b"x" * (1 << 20)).body == b"x" * 9_000_000
+    assert rig.call("/e/score?chunks=2", b"x" * (1 << 20)).body == b"x" * (2 << 20)
+
+
+@needs_shared_memory
+def test_the_loan_of_a_request_that_was_called_off_is_given_up(rig):
+    rig.route(late=endpoint(rig.worker("late"), timeout_ms=100))
+    before = rig.loans()
+    assert rig.call("/late/score?sleep_ms=20000", b"x" * (3 << 20)).status == 408
+    assert rig.loans() <= before
+    assert rig.call("/late/score", b"y" * (3 << 20)).body == b"y" * (3 << 20)
+
+
+@needs_shared_memory
+def test_a_client_that_leaves_amid_a_lent_body_leaves_no_file(rig):
+    before = rig.loans()
+    with rig.link() as link:
+        link.sendall(rig.head("/e/score", "Content-Length: 2000000") + b"x" * 500_000)
+        wait_until(lambda: rig.loans() - before, "the loan")
+    wait_until(lambda: rig.loans() <= before, "its end")
 
 
 def test_a_client_that_reads_slowly_holds_the_answer_back_not_the_gateway(rig):

@@ -120,6 +120,16 @@ def test_a_killed_gateway_serves_again_at_once_when_it_is_back(rig):
         assert rig.call("/e/score", b"again").body == b"again"
 
 
+def test_memory_lent_by_a_gateway_that_was_killed_is_freed_by_the_next(rig):
+    rig.route(e=endpoint(rig.worker("e")))
+    rig.start()
+    assert rig.call("/e/score", b"x" * (1 << 20)).status == 200
+    lent = rig.loans()
+    rig.kill_gateway()
+    rig.start()
+    assert not rig.loans() & lent
+
+
 def test_the_file_alone_is_enough_without_a_poke(rig):
     rig.route(e=endpoint(rig.worker("e")))
     rig.start()

@@ -115,7 +115,7 @@ class Toy:
         head = b"content-type: application/octet-stream\r\nx-toy: 1\r\n"
         if "bad_head" in wish:
             head = b"content-type: text/plain\r\n\r\nHTTP/1.1 200 OK\r\n"
-        if self.loan and len(body) <= len(self.loan):
+        if self.loan and "chunks" not in wish and len(body) <= len(self.loan):
             self.loan[: len(body)] = body
             self.connection.sendall(RESPONSE.pack(len(head), len(body) | LENT, status, run_us) + head)
             return

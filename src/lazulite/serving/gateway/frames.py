@@ -26,9 +26,10 @@ LENT = 2**63
 """Marks the length of a body that lies in a loan; what follows the head is the loan's name."""
 _HEAD_LIMIT_BYTES = 64 << 10
 
-# A worker that answers faster than this is sent its next request before it has answered: it need not wait for the
-# gateway then, and the request that is sent ahead does not wait for long. Slower ones take what comes one by one.
-_SHORT_RUN_US = 2000
+# A quick worker is sent requests ahead, so that it need not wait for the gateway: as many as it answers in this time,
+# by its last one. Not where there are several workers: what is sent ahead to one is lost to the one that is free first.
+_AHEAD_US = 2000
+_AHEAD_LIMIT = 8
 _GREETING_GRACE_S = 5.0
 # Below this a frame is put together and written at once; above, its parts are handed over one by one, uncopied.
 _JOIN_LIMIT_BYTES = 64 << 10
@@ -60,10 +61,11 @@ class FramesWorker:
         connection = self.connection
         if connection is None:
             return FULL
-        load = len(connection.line)
-        if load >= connection.depth or (load and not (exchange.is_whole and connection.line[-1].is_whole)):
-            return FULL
-        return load
+        line = connection.line
+        if not line:
+            return 0 if connection.depth else FULL
+        may_send_ahead = len(line) < connection.depth and len(self.deployment.workers) == 1
+        return len(line) if may_send_ahead and exchange.is_whole and line[-1].is_whole else FULL
 
     def send(self, exchange: Exchange) -> None:
         """Sends a request down the connection; the caller has asked `load`."""
@@ -277,7 +279,7 @@ class FramesConnection(asyncio.Protocol):
         if len(data) < body_at:
             return self._wait_for_more(data)
         lines, body_ends = data[RESPONSE.size : body_at], body_at + body_bytes
-        self.depth = 2 if run_us < _SHORT_RUN_US else 1
+        self.depth = 1 + min(_AHEAD_US // (run_us + 1), _AHEAD_LIMIT)
         if body_bytes >= LENT and body_bytes != CHUNKED:
             return self._lent(status, lines, body_bytes - LENT, run_us, data[body_at:])
         if body_ends <= len(data):

@@ -13,6 +13,7 @@ from lazulite import clock
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+_BUFFER_BYTES = 2 << 20
 _ACCEPTED_AT_ONCE = 64
 _OUT_OF_FILES_PAUSE_S = 0.2
 _FIRST_BYTE_LIMIT_S = 60.0
@@ -105,6 +106,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _make_room(listener)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
         listener.setblocking(False)
@@ -112,3 +114,16 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _make_room(listener: socket.socket) -> None:
+    """Gives connections buffers that hold 1 MB from the start, which the kernel's own would have to grow into.
+
+    Only if the kernel grants the whole of it: a size that is set, however small, no longer grows.
+    """
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+            is_granted = probe.getsockopt(socket.SOL_SOCKET, option) >= _BUFFER_BYTES
+        if is_granted:
+            listener.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
