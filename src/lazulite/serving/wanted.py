@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lazulite import clock
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
-from lazulite.store import resources
+from lazulite.store import resources, workspaces
 from lazulite.store.operations import total
 from lazulite.store.resources import Place
 from lazulite.store.tables import deployments, secrets
@@ -212,7 +212,7 @@ def all_deployments(connection: Connection) -> list[Wanted]:
         resource = resources.get(connection, place)
         if resource:
             endpoint, _, name = resource.place.name.partition("/")
-            workspace = _workspace(connection, row.scope)
+            workspace = workspaces.of_scope(connection, row.scope).id
             spec = spec_of(resource.body)
             found.append(
                 Wanted(workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation)
@@ -224,7 +224,7 @@ def all_endpoints(connection: Connection) -> list[WantedEndpoint]:
     """Returns every endpoint with what decides who may call it and where a call goes."""
     found = []
     for row in resources.everywhere(connection, ENDPOINTS):
-        workspace, properties = _workspace(connection, row.place.scope), row.body["properties"]
+        workspace, properties = workspaces.of_scope(connection, row.place.scope).id, row.body["properties"]
         owner = secret_owner(workspace, row.place.name)
         keys = tuple(secret(connection, owner, name) for name in ("primaryKey", "secondaryKey"))
         found.append(
@@ -265,14 +265,6 @@ def put_secret(connection: Connection, owner: str, name: str, value: str) -> Non
 def forget_secrets(connection: Connection, owner: str) -> None:
     """Removes every secret of an owner."""
     connection.execute(delete(secrets).where(secrets.c.owner == owner))
-
-
-def _workspace(connection: Connection, scope: str) -> WorkspaceId:
-    subscription, group, name = scope.split("/")
-    row = resources.get(connection, Place(f"{subscription}/{group}", "workspaces", name))
-    if row:
-        return WorkspaceId(row.body["subscription"], row.body["resourceGroup"], row.place.name)
-    return WorkspaceId(subscription, group, name)
 
 
 def _at(scope: str, endpoint: str, name: str) -> tuple[Any, ...]:
