@@ -122,4 +122,7 @@ def environ(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """Leads this very process's Azure clients to the shared platform."""
     for name, value in platform.environ.items():
         monkeypatch.setenv(name, value)
+    # The SDK leaves its choice of a cloud in the environment, where its next client in this process finds it.
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "")
+    monkeypatch.delenv("AZUREML_CURRENT_CLOUD")
     return platform

@@ -34,6 +34,9 @@ def entra_app(given):
 def lead_here(front, monkeypatch, no_proxy=False):
     """Gives this process the environment of `lazulite run`; returns it."""
     variables = client_environment(front.told, no_proxy)
+    # The SDK leaves its choice of a cloud in the environment, where its next client in this process finds it.
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "")  # so that what the SDK writes is taken back
+    monkeypatch.delenv("AZUREML_CURRENT_CLOUD")
     for name in client_environment(front.told, not no_proxy):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
