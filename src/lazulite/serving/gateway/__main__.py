@@ -5,11 +5,13 @@ It needs nothing but the home: not the platform, whose restarts it does not noti
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -36,6 +38,7 @@ logger = logging.getLogger("lazulite.gateway")
 
 _SWEEP_S = 0.05
 _SLOW_SWEEP_S = 1.0
+_IDLE_LOANS_S = 30.0
 _STOP_LIMIT_S = 30.0
 _LOG_LIMIT_BYTES = 16 << 20
 _LINES_A_SECOND = 100
@@ -53,6 +56,7 @@ class Gateway:
         self._port_number: int = listener.getsockname()[1]
         self._stamp: tuple[int, int, int] | None = None
         self._swept_slowly_at = 0.0
+        self._loans_swept_at = 0.0
         self._has_stopped = asyncio.Event()
         self.reload()
         self._port = listen.Port(listener, lambda: Client(self._shared), lambda: self._tls)
@@ -112,6 +116,9 @@ class Gateway:
             self._port.sweep(now)
             for client in [*self._shared.clients]:
                 client.sweep(now)
+        if now - self._loans_swept_at >= _IDLE_LOANS_S:
+            self._loans_swept_at = now
+            self._shared.lender.sweep()
         self.reload()
         self._shared.endpoints.sweep(now)
         if self._shared.is_stopping and not self._shared.clients:
@@ -168,6 +175,7 @@ async def _run(wanted: settings.Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, gateway.stop)
         _keep_memory()
+        _allow_many_files()
         # What exists now stays; requests make no cycles, so that looking for them often is time lost.
         gc.freeze()
         gc.set_threshold(_GARBAGE_THRESHOLD)
@@ -185,6 +193,13 @@ def _keep_memory() -> None:
     if mallopt:
         for option, size_bytes in _MEMORY_KEPT.items():
             mallopt(option, size_bytes)
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of open files, one to a connection, as far as this process may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and means less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _sole_gateway(wanted: settings.Settings) -> Any:

@@ -36,6 +36,7 @@ _UNREAD = read_request_head(b"GET / HTTP/1.0\r\n\r\n")
 class Client(asyncio.Protocol):
     """Reads requests, has them admitted, hands them to a deployment and writes what comes back.
 
+    A connection that is closing takes no more answers; `connection_lost`, which follows, ends its exchange.
     `_take` is what happens with the bytes that come next: they belong to a head, to a body, or to nobody.
     """
 
@@ -326,6 +327,8 @@ class Client(asyncio.Protocol):
     # Asker: what comes back
 
     def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
+        if self._transport.is_closing():
+            return
         try:
             self._writer.whole(exchange, status, lines, body, run_us)
         except ModelFailed as error:
@@ -336,6 +339,8 @@ class Client(asyncio.Protocol):
         self._finished(exchange)
 
     def begin(self, exchange: Exchange, status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None:
+        if self._transport.is_closing():
+            return
         try:
             self._writer.begin(exchange, status, lines, body_bytes, run_us)
         except ModelFailed as error:
@@ -348,16 +353,19 @@ class Client(asyncio.Protocol):
             exchange.link.hold()
 
     def piece(self, data: bytes) -> None:
-        self._writer.piece(data)
+        if not self._transport.is_closing():
+            self._writer.piece(data)
 
     def finish(self) -> None:
-        self._writer.end()
-        assert self._exchange
-        self._finished(self._exchange)
+        if self._exchange and not self._transport.is_closing():
+            self._writer.end()
+            self._finished(self._exchange)
 
     def fail(self, exchange: Exchange, error: LazuliteError) -> None:
         self._log(exchange, error.status, error.message)
         self._write_off(exchange)
+        if self._transport.is_closing():
+            return
         if exchange.has_begun:
             self._transport.abort()  # half an answer must not look like a whole one
             return

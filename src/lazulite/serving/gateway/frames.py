@@ -59,7 +59,7 @@ class FramesWorker:
     def load(self, exchange: Exchange) -> int:
         """Returns how many requests the worker has, or FULL if it cannot take this one too."""
         connection = self.connection
-        if connection is None:
+        if connection is None or connection.is_closing:
             return FULL
         line = connection.line
         if not line:
@@ -148,6 +148,11 @@ class FramesConnection(asyncio.Protocol):
         self._is_held = False
         self._status = 0
 
+    @property
+    def is_closing(self) -> bool:
+        """Tells whether the connection is over, or is not yet there."""
+        return self._transport is None or self._transport.is_closing()
+
     # Requests
 
     def send(self, exchange: Exchange) -> None:
@@ -175,13 +180,15 @@ class FramesConnection(asyncio.Protocol):
             exchange.asker.release()
 
     def more(self, exchange: Exchange, piece: Body) -> None:
+        if self.is_closing:
+            return
         if exchange.body_bytes == CHUNKED:
             self._transport.writelines((CHUNK.pack(len(piece)), piece))
         else:
             self._transport.write(piece)
 
     def no_more(self, exchange: Exchange) -> None:
-        if exchange.body_bytes == CHUNKED:
+        if exchange.body_bytes == CHUNKED and not self.is_closing:
             self._transport.write(CHUNK.pack(0))
         self._begins(exchange)
 
@@ -250,8 +257,9 @@ class FramesConnection(asyncio.Protocol):
         self.worker.ended(self)
 
     def hold(self) -> None:
-        self._is_held = True
-        self._transport.pause_reading()
+        if not self.is_closing:
+            self._is_held = True
+            self._transport.pause_reading()
 
     def release(self) -> None:
         if self._is_held and not self._transport.is_closing():

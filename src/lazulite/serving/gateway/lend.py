@@ -17,6 +17,7 @@ SMALLEST_BYTES = 128 << 10
 _STEP_BYTES = 256 << 10
 _ROOM_FOR_MORE_BYTES = 4 << 10  # an answer is often a little longer than what it answers
 _ALL_BYTES = 256 << 20
+_IS_POSSIBLE = _MEMORY.is_dir() and hasattr(os, "posix_fallocate") and hasattr(mmap, "MADV_REMOVE")
 
 
 class Loan:
@@ -25,15 +26,30 @@ class Loan:
     def __init__(self, path: Path, size_bytes: int) -> None:
         self.path = path
         self.name = str(path).encode()
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._size_bytes = size_bytes
+        self._is_empty = True
+        path.touch(0o600, exist_ok=False)
         try:
-            os.posix_fallocate(file, 0, size_bytes)
-            self.memory = memoryview(mmap.mmap(file, size_bytes))
+            self.fill()
+            with path.open("r+b") as file:
+                self._map = mmap.mmap(file.fileno(), size_bytes)
         except OSError:
             path.unlink()
             raise
-        finally:
-            os.close(file)
+        self.memory = memoryview(self._map)
+
+    def fill(self) -> None:
+        """Sees to it that there is memory behind all of the file. Raises OSError when there is not enough."""
+        if self._is_empty:
+            with self.path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size_bytes)
+            self._is_empty = False
+
+    def empty(self) -> None:
+        """Returns the memory to the kernel; whoever has mapped the file keeps it mapped."""
+        if not self._is_empty:
+            self._map.madvise(mmap.MADV_REMOVE)
+            self._is_empty = True
 
 
 class Lender:
@@ -41,26 +57,27 @@ class Lender:
 
     def __init__(self, home: Path) -> None:
         self._prefix = f"lazulite-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}-"
-        self._free: defaultdict[int, list[Loan]] = defaultdict(list)
+        self._free: defaultdict[int, list[Loan]] = defaultdict(list)  # by size, those lent last at the end
+        self._least_free: dict[int, int] = {}  # since the last sweep
         self._lent_bytes = 0
         self._count = 0
         self.close()  # what a gateway that was killed has left
 
     def lend(self, body_bytes: int) -> Loan | None:
         """Returns room for a body, or None: too small to be worth it, or no memory to spare."""
-        if body_bytes < SMALLEST_BYTES:
+        if body_bytes < SMALLEST_BYTES or not _IS_POSSIBLE:
             return None
         size = -(-(body_bytes + _ROOM_FOR_MORE_BYTES) // _STEP_BYTES) * _STEP_BYTES
-        if self._free[size]:
-            return self._free[size].pop()
-        if self._lent_bytes + size > _ALL_BYTES or not hasattr(os, "posix_fallocate"):
-            return None
-        self._count += 1
+        free = self._free[size]
         try:
-            loan = Loan(_MEMORY / f"{self._prefix}{os.getpid()}-{self._count}", size)
+            loan = free[-1] if free else self._new(size)
+            if loan:
+                loan.fill()
         except OSError:
             return None
-        self._lent_bytes += size
+        if free:
+            free.pop()
+            self._least_free[size] = min(self._least_free.get(size, 0), len(free))
         return loan
 
     def take_back(self, loan: Loan) -> None:
@@ -71,6 +88,21 @@ class Lender:
         """Gives a loan up: somebody may still write to it. Its memory is freed when the last of them lets go."""
         self._lent_bytes -= len(loan.memory)
         loan.path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Returns the memory of loans that nobody wanted since the last sweep."""
+        for size, free in self._free.items():
+            for loan in free[: self._least_free.get(size, 0)]:
+                loan.empty()
+            self._least_free[size] = len(free)
+
+    def _new(self, size: int) -> Loan | None:
+        if self._lent_bytes + size > _ALL_BYTES:
+            return None
+        self._count += 1
+        loan = Loan(_MEMORY / f"{self._prefix}{os.getpid()}-{self._count}", size)
+        self._lent_bytes += size
+        return loan
 
     def close(self) -> None:
         """Removes all files of this home's gateway."""

@@ -44,7 +44,9 @@ class HttpWorker:
 
     def send(self, exchange: Exchange) -> None:
         """Sends a request down a connection of its own; the caller has asked `load`."""
-        connection = self._idle.pop() if self._idle else HttpConnection(self)
+        connection = next((idle for idle in reversed(self._idle) if not idle.is_closing), None) or HttpConnection(self)
+        if connection in self._idle:
+            self._idle.remove(connection)
         self._busy.add(connection)
         connection.send(exchange)
 
@@ -111,6 +113,11 @@ class HttpConnection(asyncio.Protocol):
         self._status = 0
         self._keeps_alive = False
 
+    @property
+    def is_closing(self) -> bool:
+        """Tells whether the connection is over."""
+        return self._transport is not None and self._transport.is_closing()
+
     # Requests
 
     def send(self, exchange: Exchange) -> None:
@@ -125,6 +132,8 @@ class HttpConnection(asyncio.Protocol):
     def more(self, exchange: Exchange, piece: Body) -> None:
         if not self._transport:
             exchange.body = (*exchange.body, piece)
+        elif self.is_closing:
+            pass  # the exchange hears of it by connection_lost
         elif exchange.body_bytes == CHUNKED:
             self._transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
         else:
@@ -181,7 +190,7 @@ class HttpConnection(asyncio.Protocol):
             exchange.asker.release()
 
     def _end_request(self, exchange: Exchange) -> None:
-        if exchange.body_bytes == CHUNKED:
+        if exchange.body_bytes == CHUNKED and not self.is_closing:
             self._transport.write(b"0\r\n\r\n")
         self._begins(exchange)
 
@@ -220,8 +229,9 @@ class HttpConnection(asyncio.Protocol):
             self.deployment.fail(exchange, self._died())
 
     def hold(self) -> None:
-        self._is_held = True
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._is_held = True
+            self._transport.pause_reading()
 
     def release(self) -> None:
         if self._is_held and not self._transport.is_closing():
