@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -128,7 +129,7 @@ runs = Table(
     Column("ended_at", Moment),
     Column("modified_at", Moment, nullable=False),
     UniqueConstraint("scope", "key"),
-    Index("runs_by_experiment", "scope", "experiment", "started_at"),
+    Index("runs_by_experiment", "scope", "experiment", text("coalesce(started_at, created_at)")),
     Index("runs_by_parent", "scope", "parent", "number"),
 )
 
@@ -218,4 +219,64 @@ nodes = Table(
     Column("job", Integer),  # the job that runs on it, NULL for none
     Column("idle_since", Moment),  # NULL while it runs one
     Index("nodes_by_job", "job"),
+)
+
+run_datasets = Table(
+    "run_datasets",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("context", String, primary_key=True),  # what it was used for, "" when nobody said
+    Column("source_type", String, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    Column("tags", JSON, nullable=False),
+)
+
+# Which logged models went into a run, and which came out of it.
+run_models = Table(
+    "run_models",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("direction", String, primary_key=True),  # input or output
+    Column("model", String, primary_key=True),  # logged_models.id
+    Column("step", BigInteger, nullable=False),
+)
+
+logged_models = Table(
+    "logged_models",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("scope", String, nullable=False),
+    Column("id", String, nullable=False),  # m- and 32 hexadecimal digits
+    Column("experiment", String, nullable=False),  # experiments.id
+    Column("run", String, nullable=False),  # runs.id, "" for none
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),  # MLflow's model_type
+    Column("status", String, nullable=False),  # MLflow's spelling
+    Column("folder", String, nullable=False),  # where its files lie in the container azureml
+    Column("tags", JSON, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("modified_at", Moment, nullable=False),
+    UniqueConstraint("scope", "id"),
+    Index("logged_models_by_experiment", "scope", "experiment", "number"),
+)
+
+# The points that were logged about a logged model; the run has them too.
+model_points = Table(
+    "model_points",
+    metadata,
+    Column("model", String, primary_key=True),
+    Column("run", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("dataset_name", String, primary_key=True),
+    Column("dataset_digest", String, primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("is_nan", Boolean, nullable=False),
 )

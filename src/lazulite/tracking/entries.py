@@ -1,6 +1,6 @@
 """What a run says in words: its tags, parameters and properties, each a text by its name."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 from sqlalchemy import Connection, delete, select
@@ -11,6 +11,9 @@ from lazulite.store.tables import run_entries
 
 Kind = Literal["tag", "param", "property"]
 Entries = Mapping[str, str]
+
+_KINDS: tuple[Kind, ...] = ("tag", "param", "property")
+_A_QUERY = 10_000
 
 
 def put(connection: Connection, run: int, kind: Kind, values: Entries) -> None:
@@ -49,12 +52,17 @@ def of_run(connection: Connection, run: int, kind: Kind) -> dict[str, str]:
     return of_runs(connection, [run])[run, kind]
 
 
-def of_runs(connection: Connection, numbers: Iterable[int]) -> dict[tuple[int, Kind], dict[str, str]]:
+def of_runs(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, Kind], dict[str, str]]:
     """Returns the entries of many runs by (run, kind), sorted by name; every run has all three kinds."""
-    numbers = list(numbers)
-    kinds: tuple[Kind, ...] = ("tag", "param", "property")
-    found: dict[tuple[int, Kind], dict[str, str]] = {(number, kind): {} for number in numbers for kind in kinds}
-    rows = connection.execute(select(run_entries).where(run_entries.c.run.in_(numbers)).order_by(run_entries.c.key))
-    for row in rows:
-        found[row.run, row.kind][row.key] = row.value
+    found: dict[tuple[int, Kind], dict[str, str]] = {(number, kind): {} for number in numbers for kind in _KINDS}
+    for some in batches(numbers):
+        query = select(run_entries).where(run_entries.c.run.in_(some)).order_by(run_entries.c.key)
+        for row in connection.execute(query):
+            found[row.run, row.kind][row.key] = row.value
     return found
+
+
+def batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cuts numbers into as many as one query takes; SQLite allows 32,766 variables."""
+    for start in range(0, len(numbers), _A_QUERY):
+        yield numbers[start : start + _A_QUERY]

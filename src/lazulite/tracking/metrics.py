@@ -1,7 +1,7 @@
 """What a run says in numbers: points of metrics, and the latest of each; besides them SDK v1's rows and tables."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
 
 from lazulite.store.tables import run_cells, run_latest, run_points
+from lazulite.tracking.entries import batches
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ def log(connection: Connection, run: int, points: Sequence[Point]) -> None:
     connection.execute(_ADVANCE, list(latest.values()))
 
 
-def latest(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Point]]:
+def latest(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Point]]:
     """Returns the latest point of every metric of each run, sorted by name."""
     found: dict[int, list[Point]] = {number: [] for number in numbers}
-    rows = connection.execute(select(run_latest).where(run_latest.c.run.in_(found)).order_by(run_latest.c.key))
-    for row in rows:
-        found[row.run].append(_point(row))
+    for some in batches(numbers):
+        query = select(run_latest).where(run_latest.c.run.in_(some)).order_by(run_latest.c.key)
+        for row in connection.execute(query):
+            found[row.run].append(_point(row))
     return found
 
 

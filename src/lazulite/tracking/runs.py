@@ -9,10 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from lazulite.errors import Conflict, NotFound
-from lazulite.store.tables import experiments, run_cells, run_entries, run_latest, run_points, runs
+from lazulite.store.tables import (
+    experiments,
+    logged_models,
+    model_points,
+    run_cells,
+    run_datasets,
+    run_entries,
+    run_latest,
+    run_models,
+    run_points,
+    runs,
+)
 from lazulite.tracking import entries
 
 # Source: azure-ai-ml 1.35.2 constants/_jobs.py JobStatus, RunHistoryConstants.
@@ -108,8 +119,8 @@ def create(connection: Connection, scope: str, new: NewRun, now: datetime) -> Ru
 
 def get(connection: Connection, scope: str, run_id: str) -> Run | None:
     """Returns the run, archived or not, or None."""
-    row = connection.execute(_SELECT.where(*_at(scope, run_id))).one_or_none()
-    return _run(row) if row else None
+    row = connection.execute(run_rows().where(*_at(scope, run_id))).one_or_none()
+    return run_of(row) if row else None
 
 
 def find(connection: Connection, scope: str, run_id: str) -> Run:
@@ -123,7 +134,7 @@ def find(connection: Connection, scope: str, run_id: str) -> Run:
 def children(connection: Connection, run: Run, *, after: int = 0, limit: int = 1000) -> Sequence[Run]:
     """Lists the runs whose parent this is, oldest first. after: a number to go on from."""
     within = (runs.c.scope == run.scope, runs.c.parent == run.id, runs.c.number > after)
-    return [_run(row) for row in connection.execute(_SELECT.where(*within).order_by(runs.c.number).limit(limit))]
+    return [run_of(row) for row in connection.execute(run_rows().where(*within).order_by(runs.c.number).limit(limit))]
 
 
 def matching(
@@ -135,8 +146,8 @@ def matching(
     limit: int = 1000,
 ) -> Sequence[Run]:
     """Lists a workspace's runs that fulfil conditions on the columns of `runs`. after: how many to pass over."""
-    query = _SELECT.where(runs.c.scope == scope, *conditions).order_by(*order_by, runs.c.number)
-    return [_run(row) for row in connection.execute(query.offset(after).limit(limit))]
+    query = run_rows().where(runs.c.scope == scope, *conditions).order_by(*order_by, runs.c.number)
+    return [run_of(row) for row in connection.execute(query.offset(after).limit(limit))]
 
 
 def move(
@@ -167,21 +178,26 @@ def change(connection: Connection, run: Run, now: datetime, **values: Any) -> Ru
     return find(connection, run.scope, run.id)
 
 
+def run_rows() -> Select[Any]:
+    """Returns the query of all runs, to be narrowed, whose rows run_of reads."""
+    return select(*(column for column in runs.c if column.name != "key"))
+
+
+def run_of(row: Row[Any]) -> Run:
+    """Reads a row of run_rows."""
+    return Run(**row._asdict())
+
+
 def forget(connection: Connection, scope: str) -> None:
     """Deletes all runs and experiments of a workspace, with what was logged. Artifacts are files and stay."""
     gone = select(runs.c.number).where(runs.c.scope == scope).scalar_subquery()
-    for table in (run_entries, run_points, run_latest, run_cells):
+    for table in (run_entries, run_points, run_latest, run_cells, run_datasets, run_models):
         connection.execute(delete(table).where(table.c.run.in_(gone)))
-    for table in (runs, experiments):
+    models = select(logged_models.c.id).where(logged_models.c.scope == scope).scalar_subquery()
+    connection.execute(delete(model_points).where(model_points.c.model.in_(models)))
+    for table in (logged_models, runs, experiments):
         connection.execute(delete(table).where(table.c.scope == scope))
-
-
-_SELECT = select(*(column for column in runs.c if column.name != "key"))
 
 
 def _at(scope: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
     return runs.c.scope == scope, runs.c.key == run_id.lower()
-
-
-def _run(row: Row[Any]) -> Run:
-    return Run(**row._asdict())
