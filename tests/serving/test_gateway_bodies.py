@@ -50,17 +50,17 @@ def test_a_huge_body_streams_in_constant_memory(rig):
     assert memory_mb(pid) - before < 40
 
 
-needs_shared_memory = pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this machine has no /dev/shm")
+NEEDS_SHARED_MEMORY = pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this machine has no /dev/shm")
 
 
-@needs_shared_memory
+@NEEDS_SHARED_MEMORY
 @pytest.mark.parametrize(("size", "is_lent"), [(100_000, False), (1 << 20, True), (4 << 20, True), (5 << 20, False)])
 def test_a_large_body_is_lent_and_a_small_or_huge_one_is_carried(rig, size, is_lent):
     heard = json.loads(rig.call("/e/score?told=1", b"x" * size).body)
     assert (heard["lent"], heard["body_bytes"]) == (is_lent, size)
 
 
-@needs_shared_memory
+@NEEDS_SHARED_MEMORY
 def test_loans_are_used_again_and_never_mixed_up(rig):
     bodies = [bytes([number]) * (1 << 20) for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -69,13 +69,13 @@ def test_loans_are_used_again_and_never_mixed_up(rig):
     assert len(rig.loans()) <= 16
 
 
-@needs_shared_memory
+@NEEDS_SHARED_MEMORY
 def test_an_answer_may_be_longer_than_the_loan_it_could_have(rig):
     assert rig.call("/e/score?size=9000000", b"x" * (1 << 20)).body == b"x" * 9_000_000
     assert rig.call("/e/score?chunks=2", b"x" * (1 << 20)).body == b"x" * (2 << 20)
 
 
-@needs_shared_memory
+@NEEDS_SHARED_MEMORY
 def test_the_loan_of_a_request_that_was_called_off_is_given_up(rig):
     rig.route(late=endpoint(rig.worker("late"), timeout_ms=100))
     before = rig.loans()
@@ -84,7 +84,7 @@ def test_the_loan_of_a_request_that_was_called_off_is_given_up(rig):
     assert rig.call("/late/score", b"y" * (3 << 20)).body == b"y" * (3 << 20)
 
 
-@needs_shared_memory
+@NEEDS_SHARED_MEMORY
 def test_a_client_that_leaves_amid_a_lent_body_leaves_no_file(rig):
     before = rig.loans()
     with rig.link() as link:

@@ -34,7 +34,7 @@ from lazulite.serving.gateway.client import Client
 from lazulite.serving.gateway.lend import Lender
 from lazulite.serving.gateway.shared import Shared
 
-logger = logging.getLogger("lazulite.gateway")
+log = logging.getLogger("lazulite.gateway")
 
 _SWEEP_S = 0.05
 _SLOW_SWEEP_S = 1.0
@@ -79,7 +79,7 @@ class Gateway:
         except FileNotFoundError:
             pass
         except (LazuliteError, OSError) as error:
-            logger.error("The routes stay as they were: %s", error)
+            log.error("The routes stay as they were: %s", error)
         return {"generation": self._shared.endpoints.generation}
 
     def stats(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ async def _run(wanted: settings.Settings) -> None:
         # What exists now stays; requests make no cycles, so that looking for them often is time lost.
         gc.freeze()
         gc.set_threshold(_GARBAGE_THRESHOLD)
-        logger.info("Listening on %s:%d.", wanted.host, gateway.stats()["port"])
+        log.info("Listening on %s:%d.", wanted.host, gateway.stats()["port"])
         await gateway.ended()
         server.close()
         control.path(wanted.sockets).unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def _unknown_endpoint(head: RequestHead, endpoints: Endpoints) -> NotFound:
 
 
 def _check_credential(endpoint: Endpoint, head: RequestHead, signing_key: bytes) -> None:
-    # Source of the codes: answers of managed endpoints that public code quotes; those with "token" are a guess.
+    # Source: answers of managed endpoints that public code quotes. Of the code with "token": Source: guess.
     auth = endpoint.spec.auth
     if auth == "none":
         return

@@ -16,7 +16,7 @@ from lazulite.serving.gateway.lend import Loan
 from lazulite.serving.gateway.shared import Shared
 from lazulite.serving.gateway.writer import Writer
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # A body up to this size is taken in whole before a worker hears of it, so that slow clients do not occupy workers.
 COLLECT_LIMIT_BYTES = 4 << 20
@@ -414,7 +414,7 @@ class Client(asyncio.Protocol):
 
     def _log(self, exchange: Exchange, status: int, message: str) -> None:
         head, deployment = exchange.head, exchange.deployment
-        logger.warning(
+        log.warning(
             "%d %s %s/%s %s %.0f ms %s: %s",
             status,
             head.method.decode("latin-1"),

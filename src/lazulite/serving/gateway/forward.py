@@ -188,6 +188,7 @@ class Deployment:
     def _waited_too_long(self) -> LazuliteError:
         if not any(worker.is_ready for worker in self.workers):
             return self.not_ready()
+        # It was refused before anybody worked on it, so that 429 invites the client to repeat it. Source: guess.
         return TooManyRequests(
             f'The request waited longer than {self.spec.max_wait_ms} ms for a worker of deployment "{self.name}" of '
             f'endpoint "{self.endpoint}".',

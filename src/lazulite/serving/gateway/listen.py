@@ -10,7 +10,7 @@ from typing import Any
 
 from lazulite import clock
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 _BUFFER_BYTES = 2 << 20
@@ -56,7 +56,7 @@ class Port:
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     raise
-                logger.error("No connection can be accepted: %s.", error)
+                log.error("No connection can be accepted: %s.", error)
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(_OUT_OF_FILES_PAUSE_S, self._accept_again)
                 return
@@ -92,7 +92,7 @@ class Port:
         try:
             await self._loop.connect_accepted_socket(self._client, link, ssl=tls)
         except OSError as error:  # ssl.SSLError among them
-            logger.info("A connection did not come about: %s.", error)
+            log.info("A connection did not come about: %s.", error)
 
     def _hang_up(self, link: socket.socket) -> None:
         self._loop.remove_reader(link)

@@ -19,7 +19,8 @@ from lazulite.serving.gateway.heads import HOP_BY_HOP
 JSON_LINE = b"content-type: application/json\r\n"
 TEXT_LINE = b"content-type: text/plain; charset=utf-8\r\n"
 
-# Source: learn.microsoft.com, Troubleshoot online endpoints, HTTP status codes: 424 for whatever is not 200.
+# Source: learn.microsoft.com, Troubleshoot online endpoints, HTTP status codes: 424 for whatever is not 200. That 201 or
+# 302 pass all the same: Source: guess.
 _FIRST_ERROR = 400
 _FAILED = 424
 
@@ -31,8 +32,8 @@ _OWN_LINES = HOP_BY_HOP | frozenset(
 _TIME_LINE = b"x-ms-run-fn-exec-ms"
 _REMEMBERED = 512
 
-# Reasons that Azure gives. Source: Azure/azureml-assets, batch_score scoring_utils.py ("model_not_ready") and recorded
-# answers ("model_error"); "model_timeout" is a guess.
+# Reasons that Azure gives. Source: Azure/azureml-assets, batch_score scoring_utils.py ("model_not_ready"); recorded
+# answers ("model_error"). Of "model_timeout": Source: guess.
 _REASONS: dict[type[LazuliteError], bytes] = {
     ModelFailed: b"ms-azureml-model-error-reason: model_error\r\nms-azureml-model-error-statuscode: 502\r\n",
     RequestTimeout: b"ms-azureml-model-error-reason: model_timeout\r\n",
