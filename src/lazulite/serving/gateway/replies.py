@@ -19,8 +19,8 @@ from lazulite.serving.gateway.heads import HOP_BY_HOP
 JSON_LINE = b"content-type: application/json\r\n"
 TEXT_LINE = b"content-type: text/plain; charset=utf-8\r\n"
 
-# Source: learn.microsoft.com, Troubleshoot online endpoints, HTTP status codes: 424 for whatever is not 200. That 201 or
-# 302 pass all the same: Source: guess.
+# Source: learn.microsoft.com, Troubleshoot online endpoints, HTTP status codes: 424 for whatever is not 200.
+# That 201 or 302 pass all the same: Source: guess.
 _FIRST_ERROR = 400
 _FAILED = 424
 
