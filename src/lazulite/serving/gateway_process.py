@@ -11,6 +11,8 @@ from lazulite.settings import Settings
 
 _STOPS_WITHIN_S = 5.0
 _POLL_S = 0.02
+# One that was killed is back at once; one that cannot start, since its port is taken, say, is not tried without pause.
+_STARTS_EVERY_S = 2.0
 
 
 class GatewayProcess:
@@ -19,6 +21,7 @@ class GatewayProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._child: subprocess.Popen[bytes] | None = None
+        self._start_not_before = 0.0
 
     def adopt(self) -> None:
         """Keeps the gateway that outlived another platform if it has the port that is wanted now; ends it if not."""
@@ -33,7 +36,9 @@ class GatewayProcess:
         """Starts the gateway unless one answers or is just starting. Its own log says why it ends, if it does."""
         if self._child and self._child.poll() is None:
             return
-        if not self._answers():
+        now = clock.monotonic()
+        if now >= self._start_not_before and not self._answers():
+            self._start_not_before = now + _STARTS_EVERY_S
             self._child = self._start()
 
     def reload(self) -> None:
@@ -57,11 +62,17 @@ class GatewayProcess:
 
     def stop(self) -> None:
         """Ends the gateway once it has answered what it has."""
-        with contextlib.suppress(Unavailable):
+        try:
             control.ask(self._settings.sockets, "stop")
+        except Unavailable:
+            if self._child:
+                self._child.terminate()  # it was started a moment ago and has not opened its door yet
         deadline = clock.monotonic() + _STOPS_WITHIN_S
-        while self._answers() and clock.monotonic() < deadline:
+        while self._is_there() and clock.monotonic() < deadline:
             clock.sleep(_POLL_S)
+
+    def _is_there(self) -> bool:
+        return self._child.poll() is None if self._child else self._answers()
 
     def _answers(self) -> bool:
         try:
