@@ -1,12 +1,13 @@
 """A job's states, which may follow which, and the one door by which they do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from lazulite.engine import nodes
 from lazulite.store.tables import job_events, jobs, runs
 from lazulite.tracking import runs as run_record
 from lazulite.tracking.runs import Run
@@ -18,7 +19,7 @@ MOVES = {
     "Queued": ("Preparing", "Failed", "Canceled"),
     "Preparing": ("Starting", "Queued", "CancelRequested", "Failed"),
     "Starting": ("Running", "Queued", "CancelRequested", "Failed"),
-    "Running": ("Finalizing", "Queued", "CancelRequested"),
+    "Running": ("Finalizing", "Queued", "CancelRequested", "Failed"),
     "Finalizing": ("Completed", "Failed"),
     "CancelRequested": ("Canceled",),
     "Completed": (),
@@ -85,7 +86,7 @@ def apply(connection: Connection, job: Job, change: Change, now: datetime, token
     """
     from_states = [state for state, following in MOVES.items() if change.state in following]
     values: dict[str, Any] = {"state": change.state, "token": job.token if token is None else token}
-    if change.state in ENDED:
+    if change.state in (*ENDED, "Queued"):
         values["token"] = ""
     if change.state == "Preparing":
         values["attempts"] = jobs.c.attempts + 1
@@ -95,13 +96,27 @@ def apply(connection: Connection, job: Job, change: Change, now: datetime, token
     if connection.execute(update(jobs).where(*guard).values(**values)).rowcount == 0:
         return False
     run_record.move(connection, job.scope, job.name, change.state, now, error=change.error)
+    if change.state in (*ENDED, "Queued"):
+        nodes.give_back(connection, job.number, now)
     _note(connection, job.number, change, now)
     return True
 
 
-def take_over(connection: Connection, job: Job, token: str) -> None:
-    """Gives a job that a dead platform worked on to whoever holds the token; its state stays."""
+def take_over(connection: Connection, job: Job, token: str) -> Job:
+    """Gives a job that somebody who is gone worked on to whoever holds the token; its state stays."""
     connection.execute(update(jobs).where(jobs.c.number == job.number).values(token=token))
+    return replace(job, token=token)
+
+
+def set_outputs(connection: Connection, job: Job, outputs: dict[str, Any]) -> None:
+    """Writes what became of a job's outputs into its body."""
+    connection.execute(update(jobs).where(jobs.c.number == job.number).values(body={**job.body, "outputs": outputs}))
+
+
+def remove(connection: Connection, job: Job) -> None:
+    """Forgets a job and what happened to it; its run is another matter."""
+    connection.execute(delete(jobs).where(jobs.c.number == job.number))
+    connection.execute(delete(job_events).where(job_events.c.job == job.number))
 
 
 def find(connection: Connection, scope: str, name: str) -> Job | None:

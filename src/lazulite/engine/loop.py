@@ -1,0 +1,211 @@
+"""The engine: starts jobs in the order of their queues, sees each through its life, and finds them again.
+
+A thread for each job that runs, which waits and does little else; a thread that hands out nodes. All sleep until
+something happens: a job is submitted or cancelled, a process ends, a node has idled for long enough.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from lazulite import clock
+from lazulite.artifacts import lines
+from lazulite.engine import collect, computes, folders, launch, nodes, prepare, processes, queue, stage, states
+from lazulite.engine.collect import Ending
+from lazulite.engine.executors import process
+from lazulite.engine.executors.process import Launcher
+from lazulite.engine.states import Change, Job
+from lazulite.errors import BadRequest, LazuliteError
+from lazulite.settings import Settings
+from lazulite.store import workspaces
+from lazulite.store.db import Database
+from lazulite.tracking import entries
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SLEEP_S = 60.0
+_STUMBLED_S = 1.0
+
+
+class _Stale(Exception):
+    """The job is no longer this thread's: it was cancelled or deleted meanwhile."""
+
+
+class Engine:
+    """Owns every job of the platform. Its methods may be called from any thread."""
+
+    def __init__(self, settings: Settings, db: Database, signing_key: bytes) -> None:
+        self._settings = settings
+        self._db = db
+        self._signing_key = signing_key
+        self._launcher = Launcher()
+        self._attended: set[int] = set()  # the numbers of the jobs that a thread sees through
+        self._awake = threading.Event()
+        self._is_stopping = False
+        self._loop = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begins to run what waits, and to see through what an earlier engine had begun."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Ends the loop. Jobs that run go on, and the next engine finds them."""
+        self._is_stopping = True
+        self._awake.set()
+        self._loop.join()
+        self._launcher.close()
+
+    def wake(self) -> None:
+        """Makes the loop look now: a job was submitted or is to be cancelled, or a compute has changed."""
+        self._awake.set()
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._is_stopping:
+            self._awake.wait(pause_s)
+            self._awake.clear()
+            try:
+                pause_s = self._tick()
+            except Exception:
+                log.exception("the engine stumbled; it goes on")
+                pause_s = _STUMBLED_S
+
+    def _tick(self) -> float:
+        """Does what there is to do, and returns for how many seconds there is nothing more."""
+        with self._db.read() as connection:
+            active = states.in_states(connection, states.ACTIVE)
+            queues = queue.waiting(connection)
+        for job in active:
+            if job.number not in self._attended:
+                self._adopt(job)
+            if job.state == "CancelRequested":
+                self._obey_cancel(job)
+        for scope, compute in queues:
+            self._start_next(scope, compute)
+        return self._scale_down(clock.now())
+
+    def _adopt(self, job: Job) -> None:
+        """Goes on with a job that nobody attends: from its process, from how that ended, or anew."""
+        was_launched = processes.pid_of(self._folder(job)) is not None  # staging removes an earlier attempt's lock
+        with self._db.write() as connection:
+            job = states.take_over(connection, job, secrets.token_hex(8))
+            if not was_launched and job.state in ("Preparing", "Starting"):
+                again = Change("Queued", note="The platform had stopped before the job was started.")
+                states.apply(connection, job, again, clock.now())
+                self._awake.set()
+                return
+        self._attend(self._see_out, job)
+
+    def _obey_cancel(self, job: Job) -> None:
+        """Has a job's guest end it all; a job without one is over at once."""
+        if processes.is_held(self._folder(job)):
+            process.stop(self._folder(job))
+            return
+        with self._db.write() as connection:
+            states.apply(connection, states.get(connection, job.number) or job, Change("Canceled"), clock.now())
+
+    def _start_next(self, scope: str, compute: str) -> None:
+        """Starts the jobs at the head of a queue, as far as there are nodes."""
+        while not self._is_stopping:
+            with self._db.write() as connection:
+                job = queue.claim(connection, scope, compute, secrets.token_hex(8), clock.now())
+            if job is None:
+                return
+            self._attend(self._live, job)
+
+    def _scale_down(self, now: datetime) -> float:
+        """Takes idle nodes down; returns in how many seconds the next one is due."""
+        with self._db.read() as connection:
+            idling = nodes.idling(connection)
+        due = []
+        for scope, compute in idling:
+            with self._db.write() as connection:
+                try:
+                    due.append(nodes.scale_down(connection, scope, computes.find(connection, scope, compute), now))
+                except BadRequest:  # it was deleted
+                    nodes.forget(connection, scope, compute)
+        return min([_LONGEST_SLEEP_S, *((one - now).total_seconds() for one in due if one)])
+
+    def _attend(self, life: Callable[[Job], None], job: Job) -> None:
+        self._attended.add(job.number)
+        threading.Thread(target=self._safely, args=(life, job), name=f"job {job.name}", daemon=True).start()
+
+    def _safely(self, life: Callable[[Job], None], job: Job) -> None:
+        """Lives a job's life; whatever goes wrong in it becomes the job's own failure."""
+        try:
+            try:
+                life(job)
+            except _Stale:
+                self._abandon(job)
+            except LazuliteError as error:
+                self._fail(job, error)
+            self._awake.set()
+        except Exception:
+            if not self._is_stopping:
+                log.exception("job %s stumbled; the engine takes it up again later", job.name)
+        finally:
+            self._attended.discard(job.number)
+
+    def _live(self, job: Job) -> None:
+        """Takes a job from its claim to its end."""
+        with self._db.read() as connection:
+            workspace = workspaces.of_scope(connection, job.scope)
+        path = folders.system_log(self._settings.home, workspace.id, job.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        say = lines.writer(path)
+        made = prepare.prepare(self._settings, self._db, job, say)
+        self._move(job, Change("Starting", warnings=made.warnings))
+        staged = stage.stage(self._settings, made, self._launcher.has_views, say)
+        launch.launch(self._settings, self._signing_key, self._launcher, made, staged)
+        self._see_out(job)
+
+    def _see_out(self, job: Job) -> None:
+        """Waits for a job's process to end, whoever started it, and draws the conclusions."""
+        if job.state in ("Preparing", "Starting"):
+            self._move(job, Change("Running"))
+        processes.await_end(self._folder(job))
+        if not collect.read(self._folder(job)):
+            process.end_leftovers(self._folder(job))
+        with self._db.read() as connection:
+            ending = collect.look_up(connection, job)
+        change = collect.collect(self._settings.home, job, ending)
+        with self._db.write() as connection:
+            self._settle(connection, job, change, ending)
+        stage.discard(self._folder(job))
+
+    def _settle(self, connection: Connection, job: Job, change: Change, ending: Ending) -> None:
+        now = clock.now()
+        if change.state in states.ENDED and not states.apply(connection, job, Change("Finalizing"), now):
+            raise _Stale
+        if change.state == "Completed":
+            collect.register(connection, job, ending, now)
+        told = collect.read(self._folder(job))
+        if told:
+            entries.put(connection, job.number, "property", collect.properties_of(told))
+        if not states.apply(connection, job, change, now):
+            raise _Stale
+
+    def _move(self, job: Job, change: Change) -> None:
+        """Passes the one door, or finds out that the job is somebody else's."""
+        with self._db.write() as connection:
+            if not states.apply(connection, job, change, clock.now()):
+                raise _Stale
+
+    def _abandon(self, job: Job) -> None:
+        """Ends what was started for a job that is not wanted any more; the loop then says that it is over."""
+        process.stop(self._folder(job))
+        processes.await_end(self._folder(job))
+        stage.discard(self._folder(job))
+
+    def _fail(self, job: Job, error: LazuliteError) -> None:
+        self._abandon(job)
+        with self._db.write() as connection:
+            states.apply(connection, job, Change("Failed", error=error.wire()), clock.now())
+
+    def _folder(self, job: Job) -> Path:
+        return folders.of_job(self._settings.home, job.scope, job.name)

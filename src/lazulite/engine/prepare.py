@@ -1,0 +1,57 @@
+"""Prepares a job: finds all that it names, and makes its environment ready."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lazulite.engine import computes, sources
+from lazulite.engine.sources import Sources
+from lazulite.engine.spec import JobSpec, spec_of
+from lazulite.engine.states import Job
+from lazulite.environments import registered
+from lazulite.environments.built import Environment
+from lazulite.settings import Settings
+from lazulite.store import workspaces
+from lazulite.store.db import Database
+from lazulite.store.workspaces import Workspace
+from lazulite.tracking import experiments
+from lazulite.tracking.experiments import Experiment
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job with everything that it names found, and its interpreter ready. warnings: for the user to see."""
+
+    job: Job
+    workspace: Workspace
+    experiment: Experiment
+    spec: JobSpec
+    sources: Sources
+    environment: Environment
+    warnings: tuple[str, ...]
+
+
+def prepare(settings: Settings, db: Database, job: Job, log: Callable[[str], None]) -> Prepared:
+    """Prepares a job; building its environment may take minutes.
+
+    log: gets a line for each step. Raises BadRequest for what is no longer there, UserCodeError (code
+    ImageBuildFailure) when the environment cannot be built.
+    """
+    spec = spec_of(job.body)
+    with db.read() as connection:
+        workspace = workspaces.of_scope(connection, job.scope)
+        experiment = experiments.get(connection, job.scope, job.run.experiment)
+        found = sources.find(connection, settings.home, workspace.id, job.name, spec)
+    warnings = tuple(filter(None, (computes.gpu_warning(found.target), *_left_undone(spec))))
+    for warning in warnings:
+        log(warning)
+    environment = registered.ensure(settings.home, found.environment, log)
+    return Prepared(job, workspace, experiment, spec, found, environment, warnings)
+
+
+def _left_undone(spec: JobSpec) -> list[str]:
+    left = []
+    if spec.services:
+        left.append(f"Services are not started with jobs here: {', '.join(spec.services)}.")
+    if spec.nodes > 1 and not spec.distribution:
+        left.append(f"The job has {spec.nodes} nodes but no distribution: its command runs on the first only.")
+    return left

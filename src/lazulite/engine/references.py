@@ -1,0 +1,106 @@
+"""Turns URIs that name what a job made, or a registered asset, into URIs of datastores."""
+
+import re
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from lazulite.engine import states
+from lazulite.engine.states import Job
+from lazulite.errors import NotFound
+from lazulite.ids import AssetId, WorkspaceId, parse_asset
+from lazulite.store import assets
+from lazulite.tracking import runs
+
+ARTIFACT_STORE = "workspaceartifactstore"
+BLOB_STORE = "workspaceblobstore"
+# What stands for a job's own artifacts where an output's name could be.
+_ARTIFACTS = ("artifacts", "default")
+
+_JOB = re.compile(
+    r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?jobs/(?P<job>[^/]+)"
+    r"/outputs/(?P<output>[^/]+)(?:/(?P<path>.*))?",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"runs:/(?P<job>[^/]+)/(?P<path>.*)")
+_ASSET = re.compile(r"azureml://locations/[^/]+/workspaces/[^/]+/(?P<kind>data|models)/(?P<rest>.+)", re.IGNORECASE)
+_REGISTRY = re.compile(r"azureml://registries/[^/]+/(?P<kind>data|models)/", re.IGNORECASE)
+_ARM = re.compile(r"(?:azureml:)?/?subscriptions/.*/(?P<kind>data|models)/[^/]+/(?:versions|labels)/", re.IGNORECASE)
+_SHORT = re.compile(r"azureml:[^/:@]+[:@][^/]+|[^/:@]+[:@][^/:@]+")
+_FIELD = {"data": "dataUri", "models": "modelUri"}
+
+
+def folder_uri(name: str) -> str:
+    """Returns where a job's artifacts are, in the form that `jobs.stream` reads.
+
+    Source: wire observations, azure-ai-ml 1.35.2 ARTIFACTS_REGEX in _utils/_storage_utils.py.
+    """
+    return f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/dcid.{name}"
+
+
+def output_uri(job: str, output: str) -> str:
+    """Returns where an output goes whose job says nothing about it.
+
+    Source: learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2.
+    """
+    return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{job}/{output}/"
+
+
+def long_form(uri: str, workspace: WorkspaceId) -> str:
+    """Returns a datastore's URI with its workspace, the form in which registered assets keep it."""
+    here = (
+        f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.resource_group}"
+        f"/workspaces/{workspace.workspace}/datastores/"
+    )
+    return re.sub(r"^azureml://datastores/", lambda match: here, uri)
+
+
+def resolve(connection: Connection, workspace: WorkspaceId, uri: str, kind: str = "uri_folder") -> str:
+    """Returns the URI of the bytes that a URI means.
+
+    Forms that are followed: `azureml://jobs/{job}/outputs/{output}[/paths]/{path}`, where the output `artifacts` is
+    all that the job logged; `runs:/{job}/{path}`; an asset by ARM id, `azureml:NAME:VERSION`, `NAME@latest` or in a
+    registry. All others are returned as they are. kind: the type of the input, which tells data from models.
+    Raises NotFound naming the jobs, outputs or versions that there are instead.
+    """
+    made = _JOB.fullmatch(uri) or _RUN.fullmatch(uri)
+    if made:
+        return _of_job(connection, workspace, **{"output": "artifacts", **made.groupdict()})
+    asset = _asset(uri, kind, workspace)
+    if not asset:
+        return uri
+    row = assets.resolve(connection, asset)
+    return resolve(connection, workspace, str(row.body["properties"][_FIELD[asset.kind]]), kind)
+
+
+def _asset(uri: str, kind: str, workspace: WorkspaceId) -> AssetId | None:
+    own = _ASSET.fullmatch(uri)
+    if own:
+        return parse_asset(f"{workspace}/{own['kind']}/{own['rest']}", own["kind"].lower(), workspace)
+    named = _REGISTRY.match(uri) or _ARM.match(uri)
+    if named:
+        return parse_asset(uri, named["kind"].lower(), workspace)
+    if _SHORT.fullmatch(uri) and not uri.startswith(("runs:", "models:")):
+        return parse_asset(uri, "models" if kind.endswith("_model") else "data", workspace)
+    return None
+
+
+def _of_job(connection: Connection, workspace: WorkspaceId, job: str, output: str, path: str | None) -> str:
+    run = runs.get(connection, workspace.scope, job)
+    if not run:
+        raise NotFound(f'Job "{job}" was not found in workspace "{workspace.workspace}".', target="job")
+    path = re.sub(r"^paths(/|$)", "", path or "")
+    if output.lower() in _ARTIFACTS:
+        return f"azureml://datastores/{ARTIFACT_STORE}/paths/{run.folder}/{path}"
+    found = states.get(connection, run.number)
+    places = outputs_of(found) if found else {}
+    if output not in places:
+        names = ", ".join([*places, "artifacts"])
+        raise NotFound(f'Job "{run.id}" has no output "{output}". It has {names}.', target="output")
+    return f"{places[output].rstrip('/')}/{path}" if path else places[output]
+
+
+def outputs_of(job: Job) -> Mapping[str, str]:
+    """Returns where each named output of a job is, by its name: a datastore's URI."""
+    outputs = job.body.get("outputs") or {}
+    return {name: str(one["uri"]) for name, one in outputs.items() if name != "default"}

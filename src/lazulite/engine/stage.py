@@ -1,0 +1,160 @@
+"""Lays out a job's folder: its code, its inputs as it may see them, the places where its outputs will be."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lazulite.artifacts.files import full_disk_is_an_error
+from lazulite.artifacts.refs import storage_path
+from lazulite.engine import downloads, folders
+from lazulite.engine.prepare import Prepared
+from lazulite.engine.sources import Goal, Source
+from lazulite.engine.spec import LITERAL
+from lazulite.errors import BadRequest
+from lazulite.settings import Settings
+
+# What a job writes beside its code is an artifact of the run at once.
+LIVE = ("outputs", "logs")
+
+
+@dataclass
+class Staged:
+    """A job's folder, laid out.
+
+    values: what its command is bound to, `{"inputs.data": "/…/inputs/data"}`. views: (source, target), to be shown
+    read-only. readonly: folders that hold sources. writable: folders within those that the job writes to.
+    """
+
+    folder: Path
+    artifacts: Path
+    values: dict[str, str] = field(default_factory=dict)
+    views: list[tuple[Path, Path]] = field(default_factory=list)
+    readonly: list[Path] = field(default_factory=list)
+    writable: list[Path] = field(default_factory=list)
+
+    @property
+    def code(self) -> Path:
+        """Returns the job's working directory."""
+        return self.folder / "code"
+
+
+def stage(settings: Settings, made: Prepared, has_views: bool, log: Callable[[str], None]) -> Staged:
+    """Makes a job's folder, from nothing.
+
+    has_views: whether the job can be given views of its inputs; it gets copies where not. log: gets a line for what
+    takes long. Raises BadRequest for an input that cannot be had, OutOfSpace (507).
+    """
+    home, job = settings.home, made.job
+    staged = Staged(folders.of_job(home, job.scope, job.name), folders.artifacts(home, made.workspace.id, job.name))
+    with full_disk_is_an_error():
+        staged.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (staged.folder / "lock").unlink(missing_ok=True)  # of an earlier attempt, whose process has ended
+        discard(staged.folder)
+        _place_code(staged, made.sources.code)
+        for one in made.spec.inputs:
+            if one.kind == LITERAL:
+                staged.values[f"inputs.{one.name}"] = one.text
+        for source in made.sources.inputs:
+            staged.values[f"inputs.{source.input.name}"] = _place_input(settings, staged, source, has_views, log)
+        for goal in made.sources.outputs:
+            staged.values[f"outputs.{goal.output.name}"] = _place_output(staged, goal)
+    staged.readonly.append(storage_path(home))
+    staged.writable.append(staged.artifacts)
+    return staged
+
+
+def discard(folder: Path) -> None:
+    """Removes what a job needed only while it ran."""
+    for name in ("code", "inputs"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _place_code(staged: Staged, source: Path | None) -> None:
+    if source:
+        shutil.copytree(source, staged.code, copy_function=_copy_program)
+    else:
+        staged.code.mkdir()
+    for name in LIVE:
+        keep(staged.code / name, staged.artifacts / name)
+    (staged.artifacts / "user_logs").mkdir(exist_ok=True)
+
+
+def _copy_program(source: str, target: str) -> str:
+    """Copies a file that can then be executed: blobs have no permissions, and `./run.sh` is to work as on Azure."""
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o755)
+    return target
+
+
+def keep(path: Path, artifacts: Path) -> None:
+    """Makes a folder of the working directory an artifact's; what is in it already moves there."""
+    artifacts.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        return
+    if path.is_dir():
+        shutil.copytree(path, artifacts, dirs_exist_ok=True)
+        shutil.rmtree(path)
+    if not path.exists():
+        path.symlink_to(artifacts)
+
+
+def _place_input(
+    settings: Settings, staged: Staged, source: Source, has_views: bool, log: Callable[[str], None]
+) -> str:
+    """Returns what an input's binding stands for: a file or folder of the job's own, or the URI itself."""
+    wanted, path = source.input, source.path
+    if wanted.mode == "Direct":
+        return source.uri
+    if path is None:
+        path = _fetch(settings, source, log)
+    folder = staged.folder / "inputs" / wanted.name
+    target = folder / path.name if path.is_file() else folder
+    if has_views and not wanted.mode.endswith("Download"):
+        _make_like(path, target)
+        staged.views.append((path, target))
+        if not path.is_relative_to(storage_path(settings.home)):
+            staged.readonly.append(path)
+        return str(target)
+    log(f"input {wanted.name}: copied, mode {wanted.mode}")
+    if path.is_dir():
+        shutil.copytree(path, target, copy_function=shutil.copyfile)
+    else:
+        folder.mkdir(parents=True)
+        shutil.copyfile(path, target)
+    return str(target)
+
+
+def _fetch(settings: Settings, source: Source, log: Callable[[str], None]) -> Path:
+    if settings.private_network:
+        raise BadRequest(
+            f"inputs.{source.input.name}: {source.uri} is on the web, and the platform was started with "
+            "--private-network.",
+            target=f"properties.inputs.{source.input.name}",
+        )
+    if source.input.kind != "uri_file":
+        raise BadRequest(
+            f"inputs.{source.input.name}: {source.uri} is on the web, where only single files can be had (uri_file).",
+            target=f"properties.inputs.{source.input.name}",
+        )
+    log(f"input {source.input.name}: {source.uri}")
+    return downloads.fetch(settings.home, source.uri)
+
+
+def _make_like(source: Path, target: Path) -> None:
+    """Makes an empty file or folder for a view to cover."""
+    if source.is_dir():
+        target.mkdir(parents=True)
+    else:
+        target.parent.mkdir(parents=True)
+        target.touch()
+
+
+def _place_output(staged: Staged, goal: Goal) -> str:
+    """Returns what an output's binding stands for. Folders exist beforehand; of a file, the one that it will be in."""
+    if goal.output.mode == "Direct":
+        return goal.uri
+    folder = goal.path.parent if goal.output.kind == "uri_file" else goal.path
+    folder.mkdir(parents=True, exist_ok=True)
+    staged.writable.append(folder)
+    return str(goal.path)
