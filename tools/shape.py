@@ -20,6 +20,7 @@ LAYERS = {
     "ids": 0,
     "settings": 0,
     "clock": 0,
+    "fields": 0,
     "catalog": 0,
     "store": 1,
     "artifacts": 1,

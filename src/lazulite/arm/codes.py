@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from lazulite import fields
 from lazulite.arm import shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.artifacts.refs import container_path
@@ -10,6 +11,7 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.identity import accounts
+from lazulite.ids import check_name
 from lazulite.store import resources
 
 _UPLOAD_FOR = timedelta(hours=24)
@@ -17,7 +19,7 @@ _UPLOAD_FOR = timedelta(hours=24)
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the uri."""
-    shapes.text(given, "codeUri", required=True)
+    fields.text(given, "properties.codeUri", required=True)
     return {"isAnonymous": False, **given, "properties": given.get("properties") or {}}
 
 
@@ -42,14 +44,15 @@ def start_pending_upload(call: Call, parts: Parts) -> Reply:
     """Answers where to put the files of a code or another asset: a new container, and a SAS for it."""
     workspace = scopes.workspace(call, parts)
     account = accounts.account_name(workspace)
-    container = container_of(call.ids["name"], call.ids["version"])
+    name, version = check_name(call.ids["name"], "asset"), check_name(call.ids["version"], "version")
+    container = container_of(name, version)
     container_path(parts.settings.home, account, container).mkdir(parents=True, exist_ok=True)
     key = accounts.account_key(parts.signing_key, account)
     sas = accounts.sign_sas(account, key, container, None, "racwdl", call.now + _UPLOAD_FOR)
     url = addresses.blob_url(call, account, container)
     return Reply(
         {
-            "pendingUploadId": f"{call.ids['name']}:{call.ids['version']}",
+            "pendingUploadId": f"{name}:{version}",
             "pendingUploadType": "TemporaryBlobReference",
             "blobReferenceForConsumption": {
                 "blobUri": url,

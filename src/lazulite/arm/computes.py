@@ -1,5 +1,6 @@
 """Computes: clusters, instances, attached machines; sizes and usage of the region."""
 
+from lazulite import clock, fields
 from lazulite.arm import operations, shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.catalog import quotas, vm_sizes
@@ -19,9 +20,7 @@ _TYPES = ("AmlCompute", "ComputeInstance", "Kubernetes", "VirtualMachine", "Syna
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the type, the size and the scale. A compute is there as soon as it is accepted: it is this machine."""
     kind = one_of(given, "computeType", _TYPES)
-    settings = given.get("properties") or {}
-    if not isinstance(settings, dict):
-        raise BadRequest("properties.properties must be an object.", target="properties.properties")
+    settings = fields.nested(given, "properties.properties")
     completed = {**settings}
     if kind in ("AmlCompute", "ComputeInstance"):
         completed["vmSize"] = _size(settings)
@@ -39,7 +38,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
 
 
 def _size(settings: JsonObject) -> str:
-    wanted = shapes.text(settings, "vmSize", required=True)
+    wanted = fields.text(settings, "properties.properties.vmSize", required=True)
     known = vm_sizes.find(wanted)
     if not known:
         raise BadRequest(
@@ -52,13 +51,14 @@ def _size(settings: JsonObject) -> str:
 
 def _cluster(settings: JsonObject) -> JsonObject:
     scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT2M"}
-    scale |= {name: value for name, value in (settings.get("scaleSettings") or {}).items() if value is not None}
-    low, high = scale["minNodeCount"], scale["maxNodeCount"]
-    if not isinstance(low, int) or not isinstance(high, int) or not 0 <= low <= high:
-        raise BadRequest(
-            f"minNodeCount {low!r} and maxNodeCount {high!r} must be whole numbers, 0 <= min <= max.",
-            target="properties.properties.scaleSettings",
-        )
+    at = "properties.properties.scaleSettings"
+    given = fields.nested(settings, at)
+    scale |= {name: value for name, value in given.items() if value is not None}
+    low = fields.count(given, f"{at}.minNodeCount", 0, least=0)
+    high = fields.count(given, f"{at}.maxNodeCount", 1, least=0)
+    if low > high:
+        raise BadRequest(f"minNodeCount {low} is over maxNodeCount {high}.", target=at)
+    clock.seconds(scale["nodeIdleTimeBeforeScaleDown"], f"{at}.nodeIdleTimeBeforeScaleDown", 0)
     return {
         "scaleSettings": scale,
         "vmPriority": settings.get("vmPriority") or "Dedicated",

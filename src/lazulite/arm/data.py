@@ -1,6 +1,6 @@
 """Data assets: versioned, pointing at a file, a folder or an MLTable."""
 
-from lazulite.arm import shapes
+from lazulite import fields
 from lazulite.arm.families import Asset, Context, one_of
 from lazulite.http.call import JsonObject
 
@@ -9,8 +9,7 @@ _TYPES = ("uri_file", "uri_folder", "mltable")
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the uri and the type."""
-    shapes.text(given, "dataUri", required=True)
-    shapes.texts(given, "tags")
+    fields.text(given, "properties.dataUri", required=True)
     return {
         "isAnonymous": False,
         **given,

@@ -1,5 +1,6 @@
 """Datastores: where bytes are. The four of every workspace are folders on this machine."""
 
+from lazulite import fields
 from lazulite.arm import shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.errors import BadRequest, Forbidden
@@ -26,7 +27,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks type, the fields that the type needs, and the credentials."""
     kind = one_of(given, "datastoreType", _NEEDS)
     for field in _NEEDS[kind]:
-        shapes.text(given, field, required=True)
+        fields.text(given, f"properties.{field}", required=True)
     credentials = given.get("credentials")
     if not isinstance(credentials, dict) or not isinstance(credentials.get("credentialsType"), str):
         raise BadRequest(

@@ -1,5 +1,6 @@
 """Environments: versioned; an image, a conda file, a build context, or all. Azure's curated ones are there too."""
 
+from lazulite import fields
 from lazulite.arm import shapes
 from lazulite.arm.families import Asset, Context
 from lazulite.catalog import curated_environments
@@ -18,14 +19,16 @@ from lazulite.store.resources import Place
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks that there is something to build from, and that the conda file can be read."""
-    if not given.get("image") and not given.get("build"):
+    image, build = fields.text(given, "properties.image"), fields.nested(given, "properties.build")
+    if bool(image) == bool(build):
         raise BadRequest(
-            "An environment needs an image, with a conda file or without, or a build context.",
+            "An environment has either an image, with a conda file or without, or a build context.",
             target="properties.image",
         )
-    shapes.text(given, "image")
-    shapes.texts(given, "tags")
-    conda_file = shapes.text(given, "condaFile")
+    if build:
+        fields.text(build, "properties.build.contextUri", required=True)
+    fields.nested(given, "properties.inferenceConfig")
+    conda_file = fields.text(given, "properties.condaFile")
     if conda_file:
         conda.read(conda_file, Source("properties.condaFile"))
     return {

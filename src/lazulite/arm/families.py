@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from lazulite import fields
 from lazulite.arm import shapes
 from lazulite.errors import BadRequest, Conflict, NotFound
 from lazulite.http import addresses, scopes
@@ -220,17 +221,22 @@ class Asset:
         return NotFound(f'{self.kind} "{name}" was not found {where}.', target="name")
 
 
+def _nothing(row: Resource, call: Call) -> JsonObject:
+    return {}
+
+
 @dataclass(frozen=True)
 class Child:
     """A named child of a workspace without versions.
 
     kind: Azure's plural. accept: checks the properties and returns them completed. show: the row's properties as
-    they are printed, given the call for addresses.
+    they are printed, given the call for addresses. show_beside: what is printed beside the properties and was not sent.
     """
 
     kind: str
     accept: Accept
     show_properties: Callable[[Resource, Call, Parts], JsonObject]
+    show_beside: Callable[[Resource, Call], JsonObject] = _nothing
 
     def routes(self) -> tuple[Route, ...]:
         """Returns list, get, put and delete; a type with an unusual verb writes that one out itself."""
@@ -293,12 +299,13 @@ class Child:
     def show(self, workspace: WorkspaceId, row: Resource, call: Call, parts: Parts) -> JsonObject:
         """Prints a row as ARM does."""
         arm_id = f"{workspace}/{self.kind}/{row.place.name}"
-        return shapes.envelope(row, arm_id, self.kind, self.show_properties(row, call, parts))
+        shown = shapes.envelope(row, arm_id, self.kind, self.show_properties(row, call, parts))
+        return {**shown, **self.show_beside(row, call)}
 
 
 def one_of(properties: JsonObject, field: str, known: Iterable[str]) -> str:
     """Returns a text field's value in the known spelling, ignoring case. Raises BadRequest naming the choices."""
-    value = shapes.text(properties, field, required=True)
+    value = fields.text(properties, f"properties.{field}", required=True)
     for choice in known:
         if choice.lower() == value.lower():
             return choice

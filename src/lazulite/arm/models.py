@@ -1,6 +1,6 @@
 """Models: versioned, pointing at a file or a folder in a datastore."""
 
-from lazulite.arm import shapes
+from lazulite import fields
 from lazulite.arm.families import Asset, Context
 from lazulite.errors import BadRequest
 from lazulite.http.call import JsonObject
@@ -10,9 +10,8 @@ _TYPES = {"custom_model": "custom_model", "mlflow_model": "mlflow_model", "trito
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the uri and the type. `flavors` is always an object: the SDK calls `.items()` on it."""
-    shapes.text(given, "modelUri", required=True)
-    shapes.texts(given, "tags")
-    kind = shapes.text(given, "modelType") or "custom_model"
+    fields.text(given, "properties.modelUri", required=True)
+    kind = fields.text(given, "properties.modelType") or "custom_model"
     # Older clients write CustomModel, MLFlowModel, TritonModel.
     known = {name.replace("_", ""): name for name in _TYPES}
     if kind.replace("_", "").lower() not in known:
@@ -23,7 +22,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
         "isAnonymous": False,
         **given,
         "modelType": known[kind.replace("_", "").lower()],
-        "flavors": given.get("flavors") or {},
+        "flavors": fields.nested(given, "properties.flavors"),
         "tags": given.get("tags") or {},
         "properties": given.get("properties") or {},
     }

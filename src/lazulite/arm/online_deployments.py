@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from lazulite import fields
 from lazulite.arm import operations, shapes
 from lazulite.artifacts import lines
 from lazulite.catalog import vm_sizes
@@ -19,6 +20,19 @@ from lazulite.store.operations import begin
 from lazulite.store.resources import Place, Resource
 
 _LOG_TAIL_LINES = 5000  # Source: learn.microsoft.com/rest/api/azureml, OnlineDeployments - Get Logs: the most it gives
+
+_DEFAULTS: JsonObject = {
+    "endpointComputeType": "Managed",
+    "appInsightsEnabled": False,
+    "egressPublicNetworkAccess": "Enabled",
+    "properties": {},
+}
+_NESTED_DEFAULTS: dict[str, JsonObject] = {
+    "requestSettings": wanted.REQUEST_DEFAULTS,
+    "livenessProbe": wanted.PROBE_DEFAULTS,
+    "readinessProbe": wanted.PROBE_DEFAULTS,
+    "scaleSettings": {"scaleType": "Default"},
+}
 
 
 def list_deployments(call: Call, parts: Parts) -> Reply:
@@ -58,10 +72,8 @@ def patch(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
         row = _find(connection, workspace, call)
-        given = call.body
-        properties = {**row.body["properties"], **(given.get("properties") or {})}
-        sku = {**row.body["sku"], **(given.get("sku") or {})}
-        body = _complete({**row.body, **given, "sku": sku, "properties": properties})
+        given = shapes.patched(row.body, call.body)
+        body = _complete({**given, "sku": {**row.body["sku"], **(given["sku"] or {})}})
         _check(connection, parts.settings.home, workspace, body)
         reply = _ask(connection, workspace, row.place.name, body, call)
     parts.supervisor.wake()
@@ -80,21 +92,28 @@ def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonOb
 
 
 def _complete(given: JsonObject) -> JsonObject:
-    """Fills in what the SDK cannot read a deployment without: sku, endpointComputeType, scaleSettings.scaleType."""
+    """Fills in what Azure fills in. Scripts change `request_settings.request_timeout_ms` of what they got, and the SDK
+    cannot read a deployment without sku, endpointComputeType and scaleSettings.scaleType.
+    """
     properties = shapes.properties_of(given)
-    scale = properties.get("scaleSettings") or {}
-    sku = given.get("sku") or {}
+    sku = fields.nested(given, "sku")
+    filled = {name: value for name, value in properties.items() if value is not None}
     return {
         **given,
-        "sku": {"name": "Default", **sku, "capacity": 1 if sku.get("capacity") is None else sku["capacity"]},
+        "kind": fields.text(filled, "properties.endpointComputeType") or "Managed",
+        "sku": {"name": "Default", **sku, "capacity": fields.count(sku, "sku.capacity", 1)},
         "properties": {
-            **properties,
-            "endpointComputeType": properties.get("endpointComputeType") or "Managed",
-            "scaleSettings": {**scale, "scaleType": scale.get("scaleType") or "Default"},
-            "properties": properties.get("properties") or {},
-            "environmentVariables": shapes.texts(properties, "environmentVariables"),
+            **_DEFAULTS,
+            **filled,
+            **{name: defaults | _filled(properties, name) for name, defaults in _NESTED_DEFAULTS.items()},
+            "environmentVariables": fields.texts(properties, "properties.environmentVariables"),
         },
     }
+
+
+def _filled(properties: JsonObject, name: str) -> JsonObject:
+    found = fields.nested(properties, f"properties.{name}")
+    return {field: value for field, value in found.items() if value is not None}
 
 
 def _check(connection: Connection, home: Path, workspace: WorkspaceId, body: JsonObject) -> None:

@@ -1,8 +1,11 @@
 """Online endpoints: auth mode, traffic, keys and tokens. What answers them is in serving/."""
 
+import uuid
+
 from sqlalchemy import Connection, delete
 
-from lazulite.arm import operations
+from lazulite import fields
+from lazulite.arm import operations, shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.errors import BadRequest, Conflict
 from lazulite.http import scopes
@@ -70,22 +73,19 @@ def _deployment_names(connection: Connection, workspace: WorkspaceId, endpoint: 
 
 
 def _weights(given: JsonObject, field: str, names: set[str]) -> dict[str, int]:
-    weights = given.get(field) or {}
-    if not isinstance(weights, dict):
-        raise BadRequest(f"properties.{field} must map deployments to percent.", target=f"properties.{field}")
-    for name, percent in weights.items():
-        if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
-            raise BadRequest(
-                f"properties.{field}.{name} is {percent!r}, but must be a whole number from 0 to 100.",
-                target=f"properties.{field}.{name}",
-            )
+    weights = {}
+    given_weights = fields.nested(given, f"properties.{field}")
+    for name in given_weights:
+        wanted.check_endpoint_name(name, "deployment")
+        percent = fields.count(given_weights, f"properties.{field}.{name}", 0, least=0, most=100)
+        weights[name.lower()] = percent
         if percent and name.lower() not in names:
             known = f"There are {', '.join(sorted(names))}." if names else "There are none yet."
             raise BadRequest(
                 f'properties.{field} names the deployment "{name}", which this endpoint does not have. {known}',
                 target=f"properties.{field}.{name}",
             )
-    return {name.lower(): percent for name, percent in weights.items()}
+    return weights
 
 
 def _mirror(given: JsonObject, traffic: dict[str, int], names: set[str]) -> dict[str, int]:
@@ -106,10 +106,11 @@ def _mirror(given: JsonObject, traffic: dict[str, int], names: set[str]) -> dict
 
 def _store_keys(given: JsonObject, context: Context) -> None:
     owner = wanted.secret_owner(context.workspace, context.name)
-    sent = given.get("keys") or {}
+    sent = fields.nested(given, "properties.keys")
     for name in ("primaryKey", "secondaryKey"):
-        if sent.get(name) or not wanted.secret(context.connection, owner, name):
-            wanted.put_secret(context.connection, owner, name, sent.get(name) or keys.new_key())
+        key = fields.text(sent, f"properties.keys.{name}")
+        if key or not wanted.secret(context.connection, owner, name):
+            wanted.put_secret(context.connection, owner, name, key or keys.new_key())
 
 
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
@@ -123,17 +124,21 @@ def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
     }
 
 
+def show_beside(row: Resource, call: Call) -> JsonObject:
+    """Prints kind and identity. Every endpoint is a principal of its own, which users grant roles to."""
+    principal = uuid.uuid5(uuid.NAMESPACE_URL, f"{row.place.scope}/{KIND}/{row.place.name}".lower())
+    identity = {"type": "SystemAssigned", **(row.body.get("identity") or {})}
+    return {
+        "kind": "Kubernetes" if row.body["properties"].get("compute") else "Managed",
+        "identity": {**identity, "principalId": str(principal), "tenantId": call.who.tid},
+    }
+
+
 def put(call: Call, parts: Parts) -> Reply:
     """Makes or changes an endpoint. When it answers, keys and traffic are in force."""
     reply = ENDPOINT.put(call, parts)
     parts.supervisor.publish()
-    body: JsonObject = reply.body
-    identity: JsonObject = body.get("identity") or {"type": "SystemAssigned"}
-    return Reply({**body, "identity": {**identity, **_principal(call)}}, reply.status, operations.POLL_SOON)
-
-
-def _principal(call: Call) -> JsonObject:
-    return {"principalId": call.who.oid, "tenantId": call.who.tid}
+    return Reply(reply.body, reply.status, operations.POLL_SOON)
 
 
 def patch(call: Call, parts: Parts) -> Reply:
@@ -141,10 +146,9 @@ def patch(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
         row = ENDPOINT.find(connection, workspace, call.ids["name"])
-        given = {**row.body["properties"], **(call.body.get("properties") or {})}
-        accepted = accept(given, Context(workspace, row.place.name, "", call, parts, connection))
-        beside: JsonObject = {name: call.body[name] for name in ("tags", "identity") if name in call.body}
-        body: JsonObject = {**row.body, **beside, "properties": accepted}
+        given = shapes.patched(row.body, call.body)
+        accepted = accept(given["properties"], Context(workspace, row.place.name, "", call, parts, connection))
+        body: JsonObject = {**given, "properties": accepted}
         row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     parts.supervisor.publish()
     return Reply(ENDPOINT.show(workspace, row, call, parts), 200, operations.POLL_SOON)
@@ -188,7 +192,7 @@ def regenerate_keys(call: Call, parts: Parts) -> Reply:
         owner, name = wanted.secret_owner(workspace, row.place.name), f"{choice}Key"
         # The SDK sends the *other* key's current value as keyValue; only a value that is new is taken as a wish.
         current = {wanted.secret(connection, owner, each) for each in ("primaryKey", "secondaryKey")}
-        sent = given.get("keyValue")
+        sent = fields.text(given, "keyValue")
         wanted.put_secret(connection, owner, name, sent if sent and sent not in current else keys.new_key())
     parts.supervisor.publish()
     return Reply(None, 200)
@@ -230,7 +234,7 @@ def _refuse_other_auth(row: Resource, mode: str) -> None:
         )
 
 
-ENDPOINT = Child(KIND, accept, show)
+ENDPOINT = Child(KIND, accept, show, show_beside)
 
 _ONE = f"{scopes.WORKSPACE}/{KIND}/{{name}}"
 

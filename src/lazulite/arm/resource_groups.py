@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.arm import shapes
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http import scopes
@@ -50,12 +50,13 @@ def list_groups(call: Call, parts: Parts) -> Reply:
 def put_group(call: Call, parts: Parts) -> Reply:
     """Makes a resource group or replaces its tags."""
     subscription, group, body = call.ids["subscription"], call.ids["group"], call.body
-    if not isinstance(body.get("location"), str):
+    if not fields.text(body, "location"):
         raise BadRequest("A resource group needs a location.", target="location", code="LocationRequired")
+    tags = fields.texts(body, "tags")
     with parts.db.write() as connection:
         before = resources.get(connection, Place(subscription.lower(), "resourceGroups", group))
         row = scopes.ensure_group(connection, subscription, group, body["location"], call)
-        body = {**row.body, "tags": body.get("tags") or {}}
+        body = {**row.body, "tags": tags}
         row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     return Reply(_show_group(row, subscription), 200 if before else 201)
 
@@ -77,17 +78,20 @@ def put_deployment(call: Call, parts: Parts) -> Reply:
     Source: azure-ai-ml 1.35.2 operations/_workspace_operations_base.py, _populate_arm_parameters.
     """
     given = shapes.properties_of(call.body)
-    parameters = {name: item.get("value") for name, item in (given.get("parameters") or {}).items()}
+    asked = fields.nested(given, "properties.parameters")
+    parameters = {name: fields.nested(asked, f"properties.parameters.{name}").get("value") for name in asked}
     name = parameters.get("workspaceName")
     if not isinstance(name, str):
         raise BadRequest(
             "This template deployment names no workspace: Lazulite deploys workspaces only.",
             target="properties.parameters.workspaceName",
         )
+    body = _workspace_body(parameters)
+    shapes.properties_of(body)
     workspace = WorkspaceId(call.ids["subscription"], call.ids["group"], name)
     place = Place(f"{call.ids['subscription']}/{call.ids['group']}".lower(), "deployments", call.ids["name"])
     with parts.db.write() as connection:
-        scopes.ensure(connection, workspace, _workspace_body(parameters), call, parts)
+        scopes.ensure(connection, workspace, body, call, parts)
         record = {"properties": {**given, "workspace": name, "operationId": call.ids["name"]}}
         row, is_new = resources.put(connection, place, record, now=call.now, who=call.who.name)
     return Reply(_show_deployment(row, call), 201 if is_new else 200)

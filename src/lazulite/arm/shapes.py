@@ -1,13 +1,16 @@
 """The outer shape of everything that ARM answers: id, name, type, properties, systemData; lists and their pages."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.ids import PROVIDER
 from lazulite.store.resources import Resource
+
+_WHOLE_NUMBER = re.compile(r"^[0-9]{1,18}$")  # what fits a column of the database
 
 
 def envelope(resource: Resource, arm_id: str, kind: str, properties: JsonObject) -> JsonObject:
@@ -45,32 +48,35 @@ def page(values: Sequence[Any], link: str | None = None) -> Reply:
 
 
 def properties_of(body: JsonObject) -> JsonObject:
-    """Returns the body's `properties`. Raises BadRequest when there is none or it is no object."""
+    """Returns the body's `properties`, once all that every resource shares is of ARM's types.
+
+    Raises BadRequest for `properties` that is missing or no object, for `location`, `kind`, `identity`, `sku`, `tags`
+    beside it and `description`, `tags`, `properties`, `isArchived`, `isAnonymous` in it that are of another type: the
+    SDK could never read such a resource again, nor a list with it.
+    """
+    for path in ("location", "kind"):
+        fields.text(body, path)
+    for path in ("identity", "sku"):
+        fields.nested(body, path)
+    fields.texts(body, "tags")
     properties = body.get("properties")
     if not isinstance(properties, dict):
         raise BadRequest('The body has no "properties" object.', target="properties", code="InvalidRequestContent")
+    fields.text(properties, "properties.description")
+    fields.texts(properties, "properties.tags")
+    fields.nested(properties, "properties.properties")
+    for path in ("properties.isArchived", "properties.isAnonymous"):
+        fields.flag(properties, path)
     return properties
 
 
-def text(properties: JsonObject, field: str, *, required: bool = False) -> str:
-    """Returns a text field, "" when it is absent or null. Raises BadRequest when it is not text, or missing."""
-    value = properties.get(field)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value):
-        found = "missing" if value in (None, "") else f"{type(value).__name__} {value!r}"
-        raise BadRequest(f"properties.{field} must be text, but is {found}.", target=f"properties.{field}")
-    return value
+def patched(before: JsonObject, body: JsonObject) -> JsonObject:
+    """Returns a body as it is after a PATCH: what the PATCH names beside `properties` and in it, the rest as before.
 
-
-def texts(properties: JsonObject, field: str) -> dict[str, str]:
-    """Returns a field that maps text to text (tags, variables), {} when absent. Raises BadRequest otherwise."""
-    value = properties.get(field)
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(item, str | None) for item in value.values()):
-        raise BadRequest(f"properties.{field} must map names to text, but is {value!r}.", target=f"properties.{field}")
-    return value
+    Raises BadRequest as properties_of does.
+    """
+    given = properties_of({"properties": {}, **body})
+    return {**before, **body, "properties": {**before["properties"], **given}}
 
 
 def wants_archived(call: Call) -> bool | None:
@@ -83,10 +89,8 @@ def wants_archived(call: Call) -> bool | None:
 
 
 def whole_number(call: Call, name: str) -> int:
-    """Returns a query parameter that counts something, 0 when absent. Raises BadRequest when it is no number."""
-    value = call.query.get(name.lower(), "")
-    if not value:
-        return 0
-    if not value.isdecimal():
-        raise BadRequest(f"{name} must be a whole number, but is {value!r}.", target=name)
+    """Returns a query parameter that counts something, 0 when absent. Raises BadRequest when it is no such number."""
+    value = call.query.get(name.lower(), "0")
+    if not _WHOLE_NUMBER.match(value):
+        raise BadRequest(f"{name} must be a whole number of at most 18 digits, but is {value[:40]!r}.", target=name)
     return int(value)

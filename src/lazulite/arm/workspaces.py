@@ -23,9 +23,9 @@ _DIAGNOSED = (
     "keyVault",
     "containerRegistry",
     "applicationInsights",
-    "others",
+    "other",
 )
-_ARM_ONLY = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
+_OURS = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
 
 
 def get(call: Call, parts: Parts) -> Reply:
@@ -49,10 +49,14 @@ def put(call: Call, parts: Parts) -> Reply:
     """Makes a workspace, or replaces its tags and properties; done when it answers."""
     wanted = scopes.named(call)
     with parts.db.write() as connection:
-        is_new = resources.get(connection, scopes.workspace_place(wanted)) is None
-        row = scopes.ensure(connection, wanted, call.body, call, parts)
-        if not is_new:
-            row = _change(connection, row, call)
+        before = resources.get(connection, scopes.workspace_place(wanted))
+        given = shapes.patched(before.body if before else {"properties": {}}, call.body)
+        row = (
+            _change(connection, before, given, call)
+            if before
+            else scopes.ensure(connection, wanted, given, call, parts)
+        )
+    is_new = before is None
     return Reply(_show(row, call, parts), 201 if is_new else 200)
 
 
@@ -60,7 +64,8 @@ def patch(call: Call, parts: Parts) -> Reply:
     """Changes what the body names. Always 200: the SDK refuses 201 here. Source: wire observations, 1.35.2."""
     scopes.workspace(call, parts)
     with parts.db.write() as connection:
-        row = _change(connection, _find(connection, call), call)
+        before = _find(connection, call)
+        row = _change(connection, before, shapes.patched(before.body, call.body), call)
     return Reply(_show(row, call, parts))
 
 
@@ -118,12 +123,14 @@ def _find(connection: Connection, call: Call) -> Resource:
     return row
 
 
-def _change(connection: Connection, row: Resource, call: Call) -> Resource:
-    given = call.body
-    body = {**row.body, **{name: value for name, value in given.items() if name in ("tags", "identity", "sku", "kind")}}
-    body["location"] = given.get("location") or row.body["location"]
-    body["properties"] = {**row.body["properties"], **(given.get("properties") or {})}
-    body["properties"]["workspaceId"] = row.body["properties"]["workspaceId"]
+def _change(connection: Connection, row: Resource, wanted: JsonObject, call: Call) -> Resource:
+    """Writes a workspace's body as a PUT or PATCH wants it; what names it stays."""
+    body = {
+        **wanted,
+        **{name: row.body[name] for name in _OURS},
+        "location": wanted["location"] or row.body["location"],
+    }
+    body["properties"] = {**wanted["properties"], "workspaceId": row.body["properties"]["workspaceId"]}
     changed, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     return changed
 
@@ -144,9 +151,8 @@ def _show(row: Resource, call: Call, parts: Parts) -> JsonObject:
         "storageAccount": _storage_id(workspace, account),
         "keyVault": _sibling(workspace, f"Microsoft.KeyVault/vaults/{account}"),
     }
-    body = {name: value for name, value in row.body.items() if name not in _ARM_ONLY}
-    shown = shapes.envelope(row, str(workspace), "", properties)
-    return {**shown, **body, "properties": properties, "type": f"{PROVIDER}/workspaces"}
+    shown = shapes.envelope(row, str(workspace), "", properties) | {"type": f"{PROVIDER}/workspaces"}
+    return {name: value for name, value in shown.items() if name not in _OURS}
 
 
 def _sibling(workspace: WorkspaceId, tail: str) -> str:

@@ -1,5 +1,7 @@
 """The addresses that replies carry, as the client that asked can reach them."""
 
+from urllib.parse import urlencode
+
 from lazulite.http.call import Call
 from lazulite.ids import WorkspaceId
 from lazulite.settings import Settings
@@ -50,4 +52,4 @@ def blob_url(call: Call, account: str, container: str) -> str:
 def next_link(call: Call, **changes: str | int) -> str:
     """Returns this call's own address with some query parameters changed, for `nextLink`."""
     query = {**call.query, **{name: str(value) for name, value in changes.items()}}
-    return f"{call.base_url}{call.path}?" + "&".join(f"{name}={value}" for name, value in query.items())
+    return f"{call.base_url}{call.path}?{urlencode(query)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lazulite.artifacts.files import Draft
 from lazulite.errors import BadRequest
 
 Json = Any
@@ -27,6 +28,7 @@ class Call:
 
     ids: the path's variables, decoded, `azureml:` prefixes dropped. query: the last value of each parameter, keys
     lower-cased. headers: lower-cased. base_url: scheme and host as the client sees them, no trailing slash.
+    pairs: every parameter in the order sent, keys lower-cased. file: where the body is, for routes that take a file.
     """
 
     method: str
@@ -38,6 +40,8 @@ class Call:
     who: Caller
     now: datetime
     base_url: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    file: Draft | None = None
 
     @property
     def body(self) -> JsonObject:
@@ -45,7 +49,10 @@ class Call:
         if not self.raw.strip():
             return {}
         try:
-            parsed = json.loads(self.raw)
+            parsed = json.loads(self.raw, parse_constant=_refuse_constant)
+            json.dumps(parsed, ensure_ascii=False).encode()  # halves of surrogate pairs could never be sent back
+        except RecursionError as error:
+            raise BadRequest("The body is nested too deeply.", code="InvalidRequestContent") from error
         except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}.", code="InvalidRequestContent") from error
         if not isinstance(parsed, dict):
@@ -57,8 +64,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One response. body: anything that JSON can say, or bytes sent as they are, or None for no body at all."""
+    """One response. body: anything that JSON can say, bytes or a file sent as they are, or None for no body at all."""
 
     body: Json = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")

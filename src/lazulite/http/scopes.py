@@ -1,11 +1,12 @@
 """What everything else lies in: resource groups and workspaces, and how they come into being when first named."""
 
+import re
 import uuid
 
 from sqlalchemy import Connection
 
 from lazulite.artifacts.refs import container_path
-from lazulite.errors import Conflict, NotFound
+from lazulite.errors import Conflict, InvalidName, NotFound
 from lazulite.http.call import Call, JsonObject
 from lazulite.http.parts import Parts
 from lazulite.identity import accounts
@@ -23,6 +24,10 @@ _DATASTORES = (
     ("workspacefilestore", "AzureFile", "azureml-filestore-{id}"),
     ("workspaceworkingdirectory", "AzureFile", "code-{id}"),
 )
+
+
+# Source: learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules, resourcegroups.
+_GROUP_NAME = re.compile(r"^[\w().-]{0,89}[\w()-]$")
 
 
 def workspace_place(workspace: WorkspaceId) -> Place:
@@ -115,6 +120,13 @@ def ensure_group(connection: Connection, subscription: str, group: str, location
     found = resources.get(connection, place)
     if found:
         return found
+    check_name(subscription, "subscription")
+    if not _GROUP_NAME.match(group):
+        raise InvalidName(
+            f'"{group}" is not a valid resource group name: it must be 1 to 90 letters, digits, "_", "-", ".", "(" or '
+            '")", and not end with ".".',
+            target="resourceGroup",
+        )
     body = {"location": location, "tags": {}, "properties": {"provisioningState": "Succeeded"}}
     row, _ = resources.put(connection, place, body, now=call.now, who=call.who.name)
     return row

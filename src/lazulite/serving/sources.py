@@ -62,8 +62,7 @@ def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: Depl
         )
     row = assets.resolve(connection, parse_asset(spec.code, "codes", workspace))
     folder = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))
-    script = folder / spec.scoring_script
-    if not script.resolve().is_relative_to(folder.resolve()) or not script.is_file():
+    if not _holds(folder, spec.scoring_script):
         names = ", ".join(sorted(path.name for path in folder.iterdir())[:20])
         raise BadRequest(
             f'The scoring script "{spec.scoring_script}" is not in the uploaded code, '
@@ -71,6 +70,15 @@ def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: Depl
             target="properties.codeConfiguration.scoringScript",
         )
     return folder, spec.scoring_script
+
+
+def _holds(folder: Path, script: str) -> bool:
+    """Tells whether a file of a folder, or below it, goes by this name; a name that no file can have is none."""
+    try:
+        path = (folder / script).resolve()
+        return path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError):  # too long; a NUL in it
+        return False
 
 
 def _model(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Model:

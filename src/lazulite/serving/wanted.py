@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources, workspaces
@@ -21,9 +21,19 @@ DEPLOYMENTS = "onlineEndpoints/deployments"
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]$")
 
 # Source: learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online, request_settings, probes.
-_REQUEST_TIMEOUT_S = 5.0
+REQUEST_DEFAULTS: dict[str, Any] = {
+    "requestTimeout": "PT5S",
+    "maxConcurrentRequestsPerInstance": 1,
+    "maxQueueWait": "PT0.5S",
+}
+PROBE_DEFAULTS: dict[str, Any] = {
+    "failureThreshold": 30,
+    "successThreshold": 1,
+    "timeout": "PT2S",
+    "period": "PT10S",
+    "initialDelay": "PT10S",
+}
 _MAX_REQUEST_TIMEOUT_S = 180.0
-_QUEUE_WAIT_S = 0.5
 _STARTUP_S = 600.0
 
 
@@ -93,39 +103,26 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
     Raises BadRequest naming the field that cannot be right.
     """
     properties = body["properties"]
-    code = properties.get("codeConfiguration") or {}
-    request = properties.get("requestSettings") or {}
-    model = properties.get("model") or ""
+    code = fields.nested(properties, "properties.codeConfiguration")
+    request = REQUEST_DEFAULTS | fields.nested(properties, "properties.requestSettings")
     return DeploymentSpec(
-        model=str(model.get("assetId", "")) if isinstance(model, dict) else str(model),
-        environment=str(properties.get("environmentId") or ""),
-        code=str(code.get("codeId") or ""),
-        scoring_script=str(code.get("scoringScript") or ""),
-        variables={name: str(value) for name, value in (properties.get("environmentVariables") or {}).items()},
-        instance_type=str(properties.get("instanceType") or ""),
-        instances=_count((body.get("sku") or {}).get("capacity"), "sku.capacity"),
-        timeout_ms=int(1000 * _request_timeout_s(request.get("requestTimeout"))),
-        concurrency=_count(
-            request.get("maxConcurrentRequestsPerInstance"), "requestSettings.maxConcurrentRequestsPerInstance"
-        ),
-        queue_wait_ms=int(
-            1000 * clock.seconds(request.get("maxQueueWait"), "requestSettings.maxQueueWait", _QUEUE_WAIT_S)
-        ),
+        model=fields.text(properties, "properties.model"),
+        environment=fields.text(properties, "properties.environmentId"),
+        code=fields.text(code, "properties.codeConfiguration.codeId"),
+        scoring_script=fields.text(code, "properties.codeConfiguration.scoringScript"),
+        variables=fields.texts(properties, "properties.environmentVariables"),
+        instance_type=fields.text(properties, "properties.instanceType"),
+        instances=fields.count(fields.nested(body, "sku"), "sku.capacity", 1),
+        timeout_ms=int(1000 * _request_timeout_s(request)),
+        concurrency=fields.count(request, "properties.requestSettings.maxConcurrentRequestsPerInstance", 1),
+        queue_wait_ms=int(1000 * clock.seconds(request["maxQueueWait"], "requestSettings.maxQueueWait", 0)),
         startup_s=_startup_s(properties),
-        model_mount_path=str(properties.get("modelMountPath") or ""),
+        model_mount_path=fields.text(properties, "properties.modelMountPath"),
     )
 
 
-def _count(value: Any, field: str) -> int:
-    if value is None:
-        return 1
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:
-        raise BadRequest(f"{field} is {value!r}, but must be a whole number from 1 to 1000.", target=field)
-    return value
-
-
-def _request_timeout_s(value: Any) -> float:
-    timeout = clock.seconds(value, "requestSettings.requestTimeout", _REQUEST_TIMEOUT_S)
+def _request_timeout_s(request: dict[str, Any]) -> float:
+    timeout = clock.seconds(request["requestTimeout"], "requestSettings.requestTimeout", 0)
     if not 0 < timeout <= _MAX_REQUEST_TIMEOUT_S:
         raise BadRequest(
             f"requestSettings.requestTimeout is {timeout:g} s, but must be over 0 and at most "
@@ -136,12 +133,13 @@ def _request_timeout_s(value: Any) -> float:
 
 
 def _startup_s(properties: dict[str, Any]) -> float:
-    probe = properties.get("startupProbe") or properties.get("readinessProbe") or {}
-    if not probe:
-        return _STARTUP_S
-    period = clock.seconds(probe.get("period"), "period", 10.0)
-    delay = clock.seconds(probe.get("initialDelay"), "initialDelay", 10.0)
-    return max(_STARTUP_S, delay + period * int(probe.get("failureThreshold") or 30))
+    """Returns how long init() may take: what the probe gives it, and never less than ten minutes."""
+    kind = "startupProbe" if properties.get("startupProbe") else "readinessProbe"
+    probe = PROBE_DEFAULTS | fields.nested(properties, f"properties.{kind}")
+    period = clock.seconds(probe["period"], f"{kind}.period", 0)
+    delay = clock.seconds(probe["initialDelay"], f"{kind}.initialDelay", 0)
+    failures = fields.count(probe, f"properties.{kind}.failureThreshold", 0, most=10_000)
+    return max(_STARTUP_S, delay + period * failures)
 
 
 def ask(connection: Connection, scope: str, endpoint: str, name: str, operation: str) -> int:
