@@ -1,8 +1,11 @@
-"""A run's files as clients without a token read them: URLs that bear a shared access signature."""
+"""Files in blob storage as clients without a token reach them: URLs that bear a shared access signature."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import quote
 
+from lazulite.artifacts.refs import storage_path
 from lazulite.engine import folders
 from lazulite.http import addresses
 from lazulite.http.call import Call
@@ -20,14 +23,23 @@ _LIFETIME = timedelta(hours=24)
 def logs(call: Call, parts: Parts, workspace: WorkspaceId, run: Run) -> dict[str, str]:
     """Returns the URL of each log by its name, `user_logs/std_log.txt`, sorted; {} of a run that has none yet."""
     folder = folders.artifacts(parts.settings.home, workspace, run.id)
-    files = (path for name in _LOGS for path in sorted((folder / name).rglob("*")) if path.is_file())
-    names = [path.relative_to(folder).as_posix() for path, _ in zip(files, range(_MOST_LOGS), strict=False)]
-    return {name: url(call, parts, workspace, f"{run.folder}/{name}") for name in names}
+    found = (path for name in _LOGS for path in files(folder / name))
+    return {
+        path.relative_to(folder).as_posix(): url(call, parts, path)
+        for path, _ in zip(found, range(_MOST_LOGS), strict=False)
+    }
 
 
-def url(call: Call, parts: Parts, workspace: WorkspaceId, blob: str, permissions: str = "r") -> str:
-    """Returns the URL of a blob in the workspace's artifact store, good for a day. permissions: letters of `rcw`."""
-    account, container = accounts.account_name(workspace), folders.ARTIFACTS_CONTAINER
-    key = accounts.account_key(parts.signing_key, account)
+def files(path: Path) -> Iterator[Path]:
+    """Lists the files of a folder and of those in it, sorted; a file alone is listed itself."""
+    if path.is_file():
+        yield path
+    yield from (one for one in sorted(path.rglob("*")) if one.is_file())
+
+
+def url(call: Call, parts: Parts, path: Path, permissions: str = "r") -> str:
+    """Returns the URL of a file of a storage account here, good for a day. permissions: letters of `rcw`."""
+    account, container, *names = path.relative_to(storage_path(parts.settings.home)).parts
+    blob, key = "/".join(names), accounts.account_key(parts.signing_key, account)
     signature = accounts.sign_sas(account, key, container, blob, permissions, call.now + _LIFETIME)
     return f"{addresses.blob_url(call, account, container)}/{quote(blob)}?{signature}"

@@ -128,9 +128,17 @@ def versions(
     return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
 
 
-def with_value(
-    connection: Connection, scope: str, kind: str, path: tuple[str, ...], value: str
+def all_versions(
+    connection: Connection, scope: str, kind: str, *, before: int = 0, limit: int = 0
 ) -> Sequence[Resource]:
+    """Lists the active versions of all assets of a kind, newest first. before: a sequence to go on from."""
+    query = _list(scope, kind, False).where(resources.c.version != "")
+    if before:
+        query = query.where(resources.c.sequence < before)
+    return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
+
+
+def with_value(connection: Connection, scope: str, kind: str, path: tuple[str, ...], value: str) -> Sequence[Resource]:
     """Lists the rows whose body has this text at this path of keys, newest first."""
     query = _list(scope, kind, None).where(resources.c.body[path].as_string() == value)
     return _page(connection, query.order_by(resources.c.sequence.desc()), 0)
