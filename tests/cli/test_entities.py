@@ -9,6 +9,7 @@ from azure.ai.ml.entities._compute.compute import Compute
 from azure.ai.ml.entities._datastore.datastore import Datastore
 from azure.ai.ml.entities._deployment.online_deployment import OnlineDeployment
 from azure.ai.ml.entities._endpoint.online_endpoint import OnlineEndpoint
+from azure.ai.ml.entities._job.job import Job
 
 from lazulite.cli import entities
 
@@ -170,6 +171,63 @@ DEPLOYMENT = child(
     },
     sku={"name": "Default", "capacity": 2},
 )
+JOB = {
+    "id": f"{W}/jobs/j",
+    "name": "j",
+    "systemData": SYSTEM,
+    "properties": {
+        "jobType": "Command",
+        "status": "Completed",
+        "displayName": "j",
+        "experimentName": "e",
+        "description": "d",
+        "tags": {"a": "b"},
+        "properties": {"k": "v"},
+        "isArchived": False,
+        "command": "python train.py ${{inputs.lr}}",
+        "codeId": f"{W}/codes/c/versions/1",
+        "environmentId": f"{W}/environments/e/versions/1",
+        "computeId": f"{W}/computes/gpu",
+        "environmentVariables": {"A": "b"},
+        "parameters": {},
+        "inputs": {
+            "lr": {"jobInputType": "literal", "value": "0.1"},
+            "data": {"jobInputType": "uri_file", "uri": "azureml://datastores/d/paths/p", "mode": "ReadOnlyMount"},
+            "table": {"jobInputType": "mltable", "uri": "azureml:t:1", "mode": "EvalDownload"},
+        },
+        "outputs": {
+            "default": {"jobOutputType": "uri_folder", "uri": "azureml://datastores/x/d", "mode": "ReadWriteMount"},
+            "model": {"jobOutputType": "custom_model", "mode": "Upload", "assetName": "m", "assetVersion": "2"},
+        },
+        "resources": {
+            "instanceCount": 2,
+            "instanceType": "STANDARD_D2",
+            "shmSize": "2g",
+            "dockerArgs": "--x",
+            "properties": {},
+        },
+        "distribution": {"distributionType": "PyTorch", "processCountPerInstance": 2},
+        "limits": {"jobLimitsType": "Command", "timeout": "PT1M"},
+        "queueSettings": {"jobTier": "Spot"},
+        "identity": {"identityType": "UserIdentity"},
+        "services": {
+            "Studio": {"jobServiceType": "Studio", "endpoint": "https://ml.azure.com/runs/j"},
+            "lab": {
+                "jobServiceType": "JupyterLab",
+                "endpoint": "http://127.0.0.1",
+                "port": 1,
+                "status": "Running",
+                "nodes": {"nodesValueType": "All"},
+            },
+        },
+    },
+}
+
+
+def read_job(resource):
+    """Reads a job as `az ml job show` does, which turns the pipeline node that the client makes back into a job."""
+    return Job._from_rest_object(resource)._to_job()
+
 
 # What the client fills in by itself, or prints by the name of its own enum, which no server sends.
 OWN = {"network_settings", "managed_network", "credentials"}
@@ -183,6 +241,7 @@ CASES = [
     (entities.DATASTORE, BLOB, Datastore._from_rest_object, arm.Datastore),
     (entities.ONLINE_ENDPOINT, ENDPOINT, OnlineEndpoint._from_rest_object, arm.OnlineEndpoint),
     (entities.ONLINE_DEPLOYMENT, DEPLOYMENT, OnlineDeployment._from_rest_object, arm.OnlineDeployment),
+    (entities.JOB, JOB, read_job, arm.JobBase),
 ]
 
 

@@ -90,6 +90,28 @@ def _children(table: Sequence[Field]) -> Turn:
     return lambda value: entity(value, table)
 
 
+def _each(table: Sequence[Field]) -> Turn:
+    return lambda named: {name: entity(value, table) for name, value in named.items()}
+
+
+def _inputs(inputs: Json) -> Json:
+    """Prints a literal as its value, all else as its type, mode and path."""
+    return {
+        name: one["value"] if one["jobInputType"] == "literal" else entity(one, _INPUT) for name, one in inputs.items()
+    }
+
+
+def _mode(word: str) -> str:
+    """Source: azure-ai-ml 1.35.2 constants/_common.py, InputOutputModes."""
+    return {"ReadOnlyMount": "ro_mount", "ReadWriteMount": "rw_mount"}.get(word, snake(word))
+
+
+def _service(word: str) -> str:
+    """Source: azure-ai-ml 1.35.2 constants/_job/job.py, JobServiceTypeNames."""
+    names = {"JupyterLab": "jupyter_lab", "SSH": "ssh", "TensorBoard": "tensor_board", "VSCode": "vs_code"}
+    return names.get(word, word)
+
+
 _ID: Field = ("id", "id")
 _NAME: Field = ("name", "name")
 _LOCATION: Field = ("location", "location")
@@ -115,6 +137,22 @@ _PROBE: tuple[Field, ...] = (
     ("timeout", "timeout", _seconds),
     ("success_threshold", "successThreshold"),
     ("failure_threshold", "failureThreshold"),
+)
+
+_INPUT: tuple[Field, ...] = (("type", "jobInputType"), ("mode", "mode", _mode), ("path", "uri"))
+_OUTPUT: tuple[Field, ...] = (
+    ("type", "jobOutputType"),
+    ("mode", "mode", _mode),
+    ("path", "uri"),
+    ("name", "assetName"),
+    ("version", "assetVersion"),
+)
+_SERVICE: tuple[Field, ...] = (
+    ("type", "jobServiceType", _service),
+    ("endpoint", "endpoint"),
+    ("port", "port"),
+    ("status", "status"),
+    ("nodes", "nodes.nodesValueType", snake),
 )
 
 CONTAINER: tuple[Field, ...] = (
@@ -286,4 +324,35 @@ ONLINE_DEPLOYMENT: tuple[Field, ...] = (
     ("instance_type", "properties.instanceType"),
     ("egress_public_network_access", "properties.egressPublicNetworkAccess", snake),
     *_CREATION,
+)
+JOB: tuple[Field, ...] = (
+    _NAME,
+    ("id", "id", _azureml),
+    *_ABOUT,
+    *_CREATION,
+    ("type", "properties.jobType", snake),
+    ("display_name", "properties.displayName"),
+    ("experiment_name", "properties.experimentName"),
+    ("status", "properties.status"),
+    ("services", "properties.services", _each(_SERVICE)),
+    ("compute", "properties.computeId", _azureml),
+    ("identity.type", "properties.identity.identityType", snake),
+    ("command", "properties.command"),
+    ("code", "properties.codeId", _azureml),
+    ("environment", "properties.environmentId", _azureml),
+    ("environment_variables", "properties.environmentVariables"),
+    ("resources.instance_count", "properties.resources.instanceCount"),
+    ("resources.instance_type", "properties.resources.instanceType"),
+    ("resources.shm_size", "properties.resources.shmSize"),
+    ("resources.docker_args", "properties.resources.dockerArgs"),
+    ("resources.properties", "properties.resources.properties"),
+    ("distribution.type", "properties.distribution.distributionType", str.lower),
+    ("distribution.process_count_per_instance", "properties.distribution.processCountPerInstance"),
+    ("distribution.worker_count", "properties.distribution.workerCount"),
+    ("distribution.parameter_server_count", "properties.distribution.parameterServerCount"),
+    ("queue_settings.job_tier", "properties.queueSettings.jobTier", snake),
+    ("limits.timeout", "properties.limits.timeout", _seconds),
+    ("parameters", "properties.parameters"),
+    ("inputs", "properties.inputs", _inputs),
+    ("outputs", "properties.outputs", _each(_OUTPUT)),
 )

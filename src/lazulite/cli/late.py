@@ -7,6 +7,7 @@ _MODULES = {
     "platform": "lazulite.app",  # the whole platform
     "sdk": "lazulite.cli.sdk",  # azure-ai-ml, which takes seconds
     "bind": "lazulite.environments.bind",  # and with it all that builds environments
+    "debug": "lazulite.engine.debug",  # and the database
 }
 
 

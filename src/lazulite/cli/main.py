@@ -29,6 +29,7 @@ NOUNS = {
     "data": ("lazulite.cli.data", "Data assets: named, versioned files and folders."),
     "environment": ("lazulite.cli.environment", "Environments: what a script runs in."),
     "model": ("lazulite.cli.model", "Models: named, versioned files and folders to serve."),
+    "job": ("lazulite.cli.job", "Jobs: commands that run on a compute, and what they leave."),
     "online-endpoint": ("lazulite.cli.online_endpoint", "Online endpoints: addresses that score."),
     "online-deployment": ("lazulite.cli.online_deployment", "Online deployments: what answers at an endpoint."),
 }

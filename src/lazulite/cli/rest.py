@@ -107,7 +107,7 @@ def _refusal(answer: Answer) -> Refused:
 
 @dataclass(frozen=True)
 class Arm:
-    """The platform's management API, spoken to over its plain port under Azure's own host name.
+    """The platform's management API, spoken to over its plain port under Azure's own host name; its data plane too.
 
     token: a bearer token for `https://management.azure.com`.
     """
@@ -119,20 +119,24 @@ class Arm:
         """Returns the resource at an ARM path."""
         return self.call("GET", path, query=query).json()
 
-    def all(self, path: str, query: Query | None = None) -> list[Json]:
-        """Returns every item of a list, all pages."""
+    def all(self, path: str, query: Query | None = None, limit: int | None = None) -> list[Json]:
+        """Returns every item of a list, of as many pages as it takes; at most `limit` of them."""
         page = self.get(path, query)
         values = list(page["value"])
-        while page.get("nextLink"):
+        while page.get("nextLink") and (limit is None or len(values) < limit):
             link = urlsplit(page["nextLink"])
             page = self._send("GET", f"{link.path}?{link.query}").json()
             values += page["value"]
-        return values
+        return values[:limit]
 
     def call(self, method: str, path: str, body: Json = None, query: Query | None = None) -> Answer:
         """Sends one request; api-version is added."""
         encoded = urlencode({"api-version": _API_VERSION, **(query or {})})
         return self._send(method, f"{path}?{encoded}", body)
+
+    def data_plane(self, method: str, path: str, body: Json = None) -> Answer:
+        """Sends one request to run history and its like, by this machine's own name: what is linked to is here too."""
+        return self._send(method, path, body, host="")
 
     def finish(self, answer: Answer) -> None:
         """Waits for the operation that an answer has begun, if it has. Raises Refused with its error if it fails."""
@@ -147,8 +151,8 @@ class Arm:
             pause_s = min(pause_s * 1.5, _POLL_LIMIT_S)
         return None
 
-    def _send(self, method: str, target: str, body: Json = None) -> Answer:
-        headers = {"Host": ARM, "Authorization": f"Bearer {self.token}"}
+    def _send(self, method: str, target: str, body: Json = None, host: str = ARM) -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}"} | ({"Host": host} if host else {})
         if body is not None:
             headers["Content-Type"] = "application/json"
         raw = None if body is None else json.dumps(body).encode()

@@ -15,6 +15,7 @@ from azure.ai.ml import (
     load_data,
     load_datastore,
     load_environment,
+    load_job,
     load_model,
     load_online_deployment,
     load_online_endpoint,
@@ -49,6 +50,7 @@ _NOUNS = {
     "data": _Noun(load_data, "data"),
     "environment": _Noun(load_environment, "environments"),
     "model": _Noun(load_model, "models"),
+    "job": _Noun(load_job, "jobs"),
     "online-endpoint": _Noun(load_online_endpoint, "online_endpoints", *_BEGUN),
     "online-deployment": _Noun(load_online_deployment, "online_deployments", *_BEGUN),
 }
@@ -94,6 +96,19 @@ def download_model(session: Session, name: str, version: str, folder: str) -> No
     """Downloads a model's files into `folder/name`."""
     with _client(session) as client:
         client.models.download(name=name, version=version, download_path=folder)
+
+
+def download_job(session: Session, name: str, folder: str, *, output_name: str | None, all: bool) -> None:
+    """Downloads what an ended job has left: `folder/artifacts`, or one output, `folder/named-outputs/{output}`."""
+    with _client(session) as client:
+        client.jobs.download(name=name, download_path=folder, output_name=output_name, all=all)
+
+
+def validate_job(session: Session, file: str, overrides: Mapping[str, Any]) -> Any:
+    """Checks what a YAML file describes; returns `{"result": "Succeeded"}`, or with "Failed" what is wrong where."""
+    with _client(session) as client:
+        job = load_job(source=file, params_override=[{field: value} for field, value in overrides.items()])
+        return client.jobs.validate(job)._to_dict()
 
 
 def _apply(method: Callable[..., Any], entity: Any, wait: bool) -> Any:

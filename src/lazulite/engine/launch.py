@@ -24,15 +24,22 @@ _AUDIENCE = "https://ml.azure.com"
 
 
 def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Prepared, staged: Staged) -> int:
-    """Starts the job's guest and returns its process id. Writes job.json, mode 0600, since it holds a token.
+    """Starts the job's guest and returns its process id.
 
     Raises Conflict while the job runs already, LazuliteError when no process can be started.
     """
+    write_plan(settings, signing_key, launcher.has_views, made, staged)
+    return launcher.launch(staged.folder)
+
+
+def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Prepared, staged: Staged) -> str:
+    """Writes job.json, mode 0600, since it holds a token; returns the command with its bindings replaced."""
     spec = made.spec
     shares = (os.cpu_count() or 1) / ranks.count(spec)
+    command = bindings.bind(spec.command, staged.values, "command")
     plan = {
         "folder": str(staged.code),
-        "command": bindings.bind(spec.command, staged.values, "command"),
+        "command": command,
         "variables": {
             **processes.environment(made.environment.python, shares, os.environ),
             **client_environment(settings),
@@ -45,7 +52,7 @@ def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Pre
             {"log": str(staged.artifacts / "user_logs" / rank.log), "variables": rank.variables}
             for rank in ranks.ranks_of(spec, _free_ports(ranks.ports_needed(spec)))
         ],
-        "isolated": launcher.has_views,
+        "isolated": has_views,
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
         "writable": [str(path) for path in staged.writable],
@@ -57,7 +64,7 @@ def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Pre
     path = staged.folder / "job.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-    return launcher.launch(staged.folder)
+    return command
 
 
 def variables(settings: Settings, signing_key: bytes, made: Prepared, staged: Staged, now: datetime) -> dict[str, str]:
