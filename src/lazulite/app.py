@@ -22,7 +22,7 @@ from lazulite.arm import (
     workspaces,
 )
 from lazulite.blob import service
-from lazulite.dataplane import discovery, metrics, rundata, runhistory, v1models
+from lazulite.dataplane import discovery, metrics, rundata, runhistory, v1datastores, v1models
 from lazulite.edge import hosts, listen
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
@@ -52,7 +52,7 @@ ARM = (
     online_deployments,
     operations,
 )
-DATAPLANE = (discovery, runhistory, rundata, metrics, v1models)
+DATAPLANE = (discovery, runhistory, rundata, metrics, v1models, v1datastores)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
