@@ -19,6 +19,7 @@ HERE = WorkspaceId("sub", "rg", "ws")
         ("m", AssetId(HERE, "models", "m")),
         (f"{HERE}/models/m/versions/1", AssetId(HERE, "models", "m", version="1")),
         (f"azureml:{HERE}/models/m/versions/1", AssetId(HERE, "models", "m", version="1")),
+        (f"{HERE}/models/azureml:m/versions/1", AssetId(HERE, "models", "m", version="1")),
         (f"{HERE}/models/m/labels/latest", AssetId(HERE, "models", "m", label="latest")),
         (f"{HERE}/models/m", AssetId(HERE, "models", "m")),
         ("azureml://registries/r/models/m/versions/1", AssetId("r", "models", "m", version="1")),

@@ -114,13 +114,14 @@ def _from_path(owner: WorkspaceId | str, rest: str, kind: str, text: str) -> Ass
     parts = rest.strip("/").split("/")
     if parts[0].lower() != kind.lower() or len(parts) not in (2, 4):
         raise BadRequest(f'"{text}" does not name one of the {kind}.')
+    name = parts[1].removeprefix("azureml:")  # the SDK puts what it was given into ids as it stands
     if len(parts) == 2:
-        return AssetId(owner, kind, parts[1])
+        return AssetId(owner, kind, name)
     selector = parts[2].lower()
     if selector == "versions":
-        return AssetId(owner, kind, parts[1], version=parts[3])
+        return AssetId(owner, kind, name, version=parts[3])
     if selector == "labels":
-        return AssetId(owner, kind, parts[1], label=parts[3])
+        return AssetId(owner, kind, name, label=parts[3])
     raise BadRequest(f'"{text}" should have "versions" or "labels" where it has "{parts[2]}".')
 
 
