@@ -21,12 +21,18 @@ from lazulite.arm import (
     resource_groups,
     workspaces,
 )
+from lazulite.artifacts.files import Staging
+from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
 from lazulite.dataplane import discovery, metrics, rundata, runhistory, v1datastores, v1models
+from lazulite.dataplane.mlflow import experiments as mlflow_experiments
+from lazulite.dataplane.mlflow import logged as mlflow_logged
+from lazulite.dataplane.mlflow import runs as mlflow_runs
+from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
-from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer
+from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route, Router
 from lazulite.http.stack import Identify
@@ -53,6 +59,7 @@ ARM = (
     operations,
 )
 DATAPLANE = (discovery, runhistory, rundata, metrics, v1models, v1datastores)
+MLFLOW = (mlflow_experiments, mlflow_runs, mlflow_logged)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
@@ -62,11 +69,15 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "graph": ((graph,), bearer(GRAPH_AUDIENCES)),
     "telemetry": ((telemetry,), anyone),
     "dataplane": (DATAPLANE, bearer(ML_AUDIENCES)),
+    "mlflow": (MLFLOW, bearer_or_local(ML_AUDIENCES)),
     "studio": ((status,), anyone),
     "file": ((), anyone),
     "acr": ((), anyone),
     "scoring": ((), anyone),
 }
+
+# The mounts whose clients read errors of another shape than ARM's.
+REFUSALS: Mapping[hosts.Mount, stack.Refuse] = {"mlflow": wire.refuse}
 
 
 def serve(settings: Settings) -> int:
@@ -83,7 +94,8 @@ async def _serve(settings: Settings) -> None:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(f"sqlite:///{settings.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
     supervisor = Supervisor(settings, db)
-    parts = Parts(settings, db, tokens.signing_key(settings.home), supervisor)
+    uploads = Staging(storage_path(settings.home) / ".uploads")
+    parts = Parts(settings, db, tokens.signing_key(settings.home), supervisor, uploads)
     listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
     supervisor.start()
     await _until_told()
@@ -95,7 +107,10 @@ async def _serve(settings: Settings) -> None:
 
 def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
     """Builds the app of every mount."""
-    apps = {mount: stack.app(Router(routes(modules)), parts, who) for mount, (modules, who) in MOUNTS.items()}
+    apps = {
+        mount: stack.app(Router(routes(modules)), parts, who, REFUSALS.get(mount, stack.refuse_as_arm))
+        for mount, (modules, who) in MOUNTS.items()
+    }
     return {**apps, "blob": service.app(parts.settings, parts.signing_key)}
 
 

@@ -1,11 +1,8 @@
 """Who may speak to the port directly."""
 
-import base64
-
 import pytest
 import requests
 
-from lazulite.edge import gate
 from tests.front import running
 
 SECRET = "open sesame"
@@ -84,21 +81,3 @@ def test_what_came_through_the_proxy_has_shown_the_secret(exposed):
     proxies = dict.fromkeys(("http", "https"), f"http://me:{SECRET}@127.0.0.1:{exposed.port}")
     assert requests.get("https://ml.azure.com/", proxies=proxies, verify=exposed.bundle).ok
     assert requests.get("http://169.254.169.254/metadata/identity/oauth2/token", proxies=proxies).ok
-
-
-@pytest.mark.parametrize(
-    ("credentials", "is_good"),
-    [
-        ("Basic " + base64.b64encode(b"x:open sesame").decode(), True),
-        ("basic " + base64.b64encode(b":open sesame").decode(), True),
-        ("Basic " + base64.b64encode(b"open sesame").decode(), False),
-        ("Basic " + base64.b64encode(b"open sesame:").decode(), False),
-        ("Basic " + base64.b64encode(b"x:\xff\xfe").decode(), False),
-        ("Basic not base64!", False),
-        ("Basic", False),
-        ("Bearer open sesame", False),
-        ("", False),
-    ],
-)
-def test_credentials(credentials, is_good):
-    assert gate.presents(credentials, SECRET) is is_good

@@ -66,7 +66,7 @@ def test_others_are_not(host):
         ("/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0/.well-known/openid-configuration", "login"),
         ("/common/discovery/instance", "login"),
         ("/registrymanagement/v1.0/registries/azureml/discovery", "dataplane"),
-        ("/mlflow/v2.0/subscriptions/1", "dataplane"),
+        ("/mlflow/v2.0/subscriptions/1", "mlflow"),
         ("/", "studio"),
         ("/jobs", "studio"),
     ],

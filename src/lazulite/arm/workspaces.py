@@ -13,6 +13,7 @@ from lazulite.ids import PROVIDER, WorkspaceId
 from lazulite.store import resources
 from lazulite.store.resources import Resource
 from lazulite.store.tables import deployments
+from lazulite.tracking import runs
 
 _DIAGNOSED = (
     "userDefinedRoute",
@@ -75,6 +76,7 @@ def delete_workspace(call: Call, parts: Parts) -> Reply:
     with parts.db.write() as connection:
         found = resources.remove(connection, scopes.workspace_place(wanted))
         resources.remove_scope(connection, wanted.scope)
+        runs.forget(connection, wanted.scope)
         connection.execute(delete(deployments).where(deployments.c.scope == wanted.scope))
     parts.supervisor.publish()
     parts.supervisor.wake()

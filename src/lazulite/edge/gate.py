@@ -1,7 +1,5 @@
 """Who may speak to the port directly: only this machine's own names, and beyond loopback only with the secret."""
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -17,7 +15,7 @@ from lazulite.settings import Settings
 AUTHORIZED = "lazulite.authorized"
 
 # Whose requests carry a token, key or signature that only this platform gives out, and that they check themselves.
-_CHECK_THEIR_CALLERS: frozenset[hosts.Mount] = frozenset({"arm", "dataplane", "blob", "file"})
+_CHECK_THEIR_CALLERS: frozenset[hosts.Mount] = frozenset({"arm", "dataplane", "mlflow", "blob", "file"})
 # How clients of managed identity present what IDENTITY_HEADER and MSI_SECRET say.
 _IDENTITY_HEADERS = ("x-identity-header", "secret")
 # Where a client learns where to ask for tokens, and asks, presenting the secret as its client secret.
@@ -55,18 +53,6 @@ def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
     return guarded
 
 
-def presents(credentials: str, secret: str) -> bool:
-    """Tells whether the value of an `Authorization` or `Proxy-Authorization` header is Basic with this password."""
-    scheme, _, encoded = credentials.partition(" ")
-    if scheme.lower() != "basic":
-        return False
-    try:
-        _, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return False
-    return keys.equal(password, secret)
-
-
 def _check_local(scope: Scope, headers: Mapping[str, str], settings: Settings) -> None:
     host = headers.get("host", "")
     if hosts.azure_mount(host):
@@ -87,7 +73,7 @@ def _check_exposed(scope: Scope, headers: Mapping[str, str], settings: Settings)
     mount = hosts.mount_for(headers.get("host", ""), path)
     if mount in _CHECK_THEIR_CALLERS or (mount == "login" and _OPEN_PATHS.fullmatch(path)):
         return
-    if presents(headers.get("authorization", ""), settings.secret):
+    if keys.presents(headers.get("authorization", ""), settings.secret):
         return
     if any(keys.equal(headers.get(name, ""), settings.secret) for name in _IDENTITY_HEADERS):
         return

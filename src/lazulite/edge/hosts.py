@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Literal
 
-Mount = Literal["arm", "login", "graph", "dataplane", "blob", "file", "scoring", "acr", "studio", "telemetry"]
+Mount = Literal["arm", "login", "graph", "dataplane", "mlflow", "blob", "file", "scoring", "acr", "studio", "telemetry"]
 
 # `*.` stands for one label or more. Source: learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-
 # firewall; hosts seen in the traffic of azure-ai-ml 1.35.2, azure-identity 1.27.0 and azureml-core.
@@ -43,7 +43,7 @@ PATHS: tuple[tuple[str, Mount], ...] = (
     ("/discovery", "dataplane"),
     ("/history", "dataplane"),
     ("/metric", "dataplane"),
-    ("/mlflow", "dataplane"),
+    ("/mlflow", "mlflow"),
     ("/data", "dataplane"),
     ("/dataset", "dataplane"),
     ("/datastore", "dataplane"),
@@ -94,6 +94,8 @@ def mount_for(host: str, path: str) -> Mount:
     mount, lower = azure_mount(host), path.lower()
     if mount == "arm" and lower.startswith("/metadata/"):
         return "login"  # the cloud's addresses, which clients ask for before they have a token
+    if mount == "dataplane" and lower.startswith("/mlflow/"):
+        return "mlflow"  # its clients know bearer tokens, passwords and nothing, and errors of MLflow's own shape
     if mount:
         return mount
     for prefix, own in PATHS:

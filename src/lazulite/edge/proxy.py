@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lazulite import clock
-from lazulite.edge import gate, hosts, sockets, upstream
+from lazulite.edge import hosts, sockets, upstream
 from lazulite.edge.refusals import Refusals
 from lazulite.errors import BadRequest, Forbidden, LazuliteError
+from lazulite.identity import keys
 from lazulite.settings import Settings, reachable
 
 # Hands a connection to the platform's app; the name is that of the host whose certificate to show, None for plain HTTP.
@@ -82,7 +83,7 @@ class Proxy:
     def _admit(self, request: Request, client: str) -> str:
         """Returns who is asking. Raises ProxyAuthenticationRequired (407) on an exposed port without the secret."""
         credentials = request.header("proxy-authorization")
-        if self._settings.is_exposed and not gate.presents(credentials, self._settings.secret):
+        if self._settings.is_exposed and not keys.presents(credentials, self._settings.secret):
             raise ProxyAuthenticationRequired(
                 "This proxy is open to other machines, so clients must present its secret.",
                 hint=f"Set HTTPS_PROXY to http://lazulite:SECRET@{self._settings.host}:{self._settings.port}.",

@@ -7,7 +7,7 @@ from lazulite.errors import Unauthorized
 from lazulite.http.call import Caller
 from lazulite.http.parts import Parts
 from lazulite.http.stack import Identify
-from lazulite.identity import tokens
+from lazulite.identity import keys, tokens
 
 # Source: learn.microsoft.com/rest/api/azure: both spellings open Azure Resource Manager.
 ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
@@ -18,6 +18,23 @@ GRAPH_AUDIENCES = ("https://graph.microsoft.com", "https://graph.windows.net")
 def anyone(headers: Mapping[str, str], parts: Parts) -> Caller:
     """Lets everyone in, for addresses that give out tokens or that Azure leaves open."""
     return Caller()
+
+
+def bearer_or_local(audiences: Collection[str]) -> Identify:
+    """Makes the rule of clients that have no Azure credential: a token as `bearer` wants it, the platform's secret
+    as the password of Basic authentication, or nothing at all where only this machine can ask.
+    """
+    by_token = bearer(audiences)
+
+    def identify(headers: Mapping[str, str], parts: Parts) -> Caller:
+        given = headers.get("authorization", "")
+        if parts.settings.is_exposed and keys.presents(given, parts.settings.secret):
+            return Caller()
+        if not parts.settings.is_exposed and not given.lower().startswith("bearer "):
+            return Caller()
+        return by_token(headers, parts)
+
+    return identify
 
 
 def bearer(audiences: Collection[str]) -> Identify:

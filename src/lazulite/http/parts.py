@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lazulite.artifacts.files import Staging
 from lazulite.serving.supervisor import Supervisor
 from lazulite.settings import Settings
 from lazulite.store.db import Database
@@ -15,3 +16,4 @@ class Parts:
     db: Database
     signing_key: bytes
     supervisor: Supervisor
+    uploads: Staging

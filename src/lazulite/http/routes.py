@@ -19,7 +19,8 @@ class Route:
 
     template: `/a/{name}/b`; `{name:path}`, last only, takes the rest, slashes included. partial: what of Azure's
     behaviour is missing, in words, for docs/coverage.md; "" when nothing known is. is_open: takes callers that
-    present no token, where Azure does.
+    present no token, where Azure does. takes_file: the body, of any size, goes into `Call.file`, a draft that the
+    handler moves to its place or leaves to be discarded.
     """
 
     method: str
@@ -27,6 +28,7 @@ class Route:
     handler: Handler
     partial: str = ""
     is_open: bool = False
+    takes_file: bool = False
 
 
 @dataclass

@@ -13,6 +13,7 @@ from lazulite.identity import accounts
 from lazulite.ids import PROVIDER, WorkspaceId, check_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
+from lazulite.tracking import experiments
 
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 WORKSPACE = f"{GROUP}/providers/{PROVIDER}/workspaces/{{workspace}}"
@@ -66,7 +67,7 @@ def id_of(row: Resource) -> WorkspaceId:
 
 
 def ensure(connection: Connection, wanted: WorkspaceId, body: JsonObject, call: Call, parts: Parts) -> Resource:
-    """Returns the workspace's row; makes it, its resource group and its datastores if it is not there.
+    """Returns the workspace's row; makes it, its resource group, datastores and experiment if it is not there.
 
     body: ARM's `{location, kind, identity, sku, tags, properties}`, whatever is given of it.
     """
@@ -90,6 +91,7 @@ def ensure(connection: Connection, wanted: WorkspaceId, body: JsonObject, call: 
         "properties": {"friendlyName": wanted.workspace, **body.get("properties", {}), "workspaceId": identifier},
     }
     row, _ = resources.put(connection, place, complete, now=call.now, who=call.who.name)
+    experiments.ensure(connection, wanted.scope, experiments.DEFAULT_NAME, call.now)
     for name, kind, container in _DATASTORES:
         properties = _datastore(wanted, kind, container.format(id=identifier), name)
         folder = container_path(parts.settings.home, properties["accountName"], container.format(id=identifier))

@@ -1,0 +1,136 @@
+"""Addresses of artifacts: as the asking client reads them, and read back into a datastore and a path in it."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from sqlalchemy import Connection
+
+from lazulite.errors import BadRequest
+from lazulite.http.call import Call
+from lazulite.ids import WorkspaceId, parse_datastore
+from lazulite.tracking import logged_models, runs
+
+ARTIFACT_STORE = "workspaceartifactstore"
+_PROXIED = "/api/2.0/mlflow-artifacts/artifacts/"
+
+_CONTAINER = re.compile(r"ExperimentRun/dcid\.(?P<run>[^/]+)/?(?P<path>.*)", re.DOTALL)
+_PLUGIN = re.compile(r".*/experiments/[^/]+/runs/(?P<run>[^/]+)(?:/artifacts)?(?:/(?P<path>.*))?", re.DOTALL)
+_JOB = re.compile(r"azureml://jobs/(?P<run>[^/]+)/outputs/artifacts/(?:paths/)?(?P<path>.*)", re.IGNORECASE | re.DOTALL)
+_RUN = re.compile(r"runs:/+(?P<run>[^/]+)/?(?P<path>.*)", re.DOTALL)
+_LOGGED_MODEL = re.compile(r"models:/+(?P<model>m-[0-9a-f]{32})/?(?P<path>.*)", re.DOTALL)
+_CLIENT = re.compile(r"mlflow-python-client/(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where bytes are: a datastore of the workspace, and a path in it without slashes at its ends."""
+
+    datastore: str
+    path: str
+
+    def uri(self, workspace: WorkspaceId) -> str:
+        """Returns the address that ARM's assets bear."""
+        return (
+            f"azureml://subscriptions/{workspace.subscription}/resourcegroups/{workspace.resource_group}"
+            f"/workspaces/{workspace.workspace}/datastores/{self.datastore}/paths/{self.path}"
+        )
+
+
+RUNS = Stored(ARTIFACT_STORE, "ExperimentRun")
+
+
+def artifact_uri(call: Call, workspace: WorkspaceId, experiment: str, stored: Stored) -> str:
+    """Returns the address under which a client's artifact repository finds a folder.
+
+    The azureml-mlflow plugin wants `azureml://{host}/…/runs/{run}/artifacts/{path}` for what belongs to a run; it says
+    its name in every request, also where a plain URI is used beside it, but only its own come by https to its own
+    version of the path. Everything else reads `mlflow-artifacts:/{datastore}/{path}`.
+    Source: azureml-mlflow 1.62 _internal/utils.py artifact_uri_decomp, _store/azureml_reststore.py; mlflow 3.17
+    store/artifact/mlflow_artifacts_repo.py.
+    """
+    if not _is_plugin(call):
+        return f"mlflow-artifacts:/{stored.datastore}/{quote(stored.path)}"
+    host = call.base_url.partition("://")[2]
+    root = f"{host}/mlflow/{call.ids['api']}{workspace}"
+    of_run = _CONTAINER.fullmatch(stored.path) if stored.datastore == ARTIFACT_STORE else None
+    if not of_run:
+        return f"https://{root}{_PROXIED}{stored.datastore}/{quote(stored.path)}"
+    tail = f"/{of_run['path']}" if of_run["path"] else ""
+    return f"azureml://{root}/experiments/{experiment}/runs/{of_run['run']}/artifacts{tail}"
+
+
+def of_run(run: runs.Run) -> Stored:
+    """Returns where a run's artifacts are."""
+    return Stored(ARTIFACT_STORE, run.folder)
+
+
+def of_model(model: logged_models.LoggedModel) -> Stored:
+    """Returns where a logged model's files are."""
+    return Stored(ARTIFACT_STORE, model.folder)
+
+
+def read(connection: Connection, workspace: WorkspaceId, source: str) -> Stored:
+    """Finds what an artifact's address names, in any form that a client of MLflow or Azure ML makes.
+
+    Forms: `runs:/{run}/{path}`, `models:/m-…`, `mlflow-artifacts:/{datastore}/{path}` and its http form,
+    `azureml://…/runs/{run}/artifacts/{path}`, `azureml://artifacts/{origin}/{container}/{path}`,
+    `azureml://jobs/{job}/outputs/artifacts/paths/{path}`, `azureml://…datastores/{datastore}/paths/{path}`.
+    Raises NotFound (404) for a run or logged model that is not there, BadRequest (400) for any other form.
+    """
+    found = _by_name(connection, workspace, source) or _by_address(source)
+    if not found or not _is_clean(found.path):
+        raise BadRequest(
+            f'"{source[:300]}" is no address of artifacts here.',
+            target="source",
+            hint="Use runs:/RUN/PATH, models:/m-ID, azureml://…datastores/NAME/paths/PATH, or an artifact_uri.",
+        )
+    return found
+
+
+def _by_name(connection: Connection, workspace: WorkspaceId, source: str) -> Stored | None:
+    model = _LOGGED_MODEL.fullmatch(source)
+    if model:
+        folder = logged_models.find(connection, workspace.scope, model["model"]).folder
+        return Stored(ARTIFACT_STORE, _joined(folder, model["path"]))
+    form = _RUN.fullmatch(source) or _JOB.fullmatch(source)
+    if not form and source.startswith("azureml:"):
+        form = _PLUGIN.fullmatch(unquote(urlsplit(source).path))
+    if not form:
+        return None
+    if form["run"].startswith("m-"):  # a logged model without a run has a folder where a run would have one
+        owner = logged_models.find(connection, workspace.scope, form["run"]).id
+    else:
+        owner = runs.find(connection, workspace.scope, form["run"]).id
+    return Stored(ARTIFACT_STORE, _joined(f"ExperimentRun/dcid.{owner}", form["path"] or ""))
+
+
+def _by_address(source: str) -> Stored | None:
+    datastore = parse_datastore(source)
+    if datastore:
+        return Stored(datastore.datastore, unquote(datastore.path).strip("/"))
+    parts = urlsplit(source)
+    path = unquote(parts.path)
+    if parts.scheme == "azureml" and parts.netloc == "artifacts":
+        return Stored(ARTIFACT_STORE, path.strip("/"))
+    if parts.scheme in ("http", "https") and _PROXIED in path:
+        path = path.partition(_PROXIED)[2]
+    elif parts.scheme != "mlflow-artifacts":
+        return None
+    name, _, rest = path.strip("/").partition("/")
+    return Stored(name, rest.strip("/"))
+
+
+def _joined(folder: str, path: str) -> str:
+    return f"{folder}/{path.strip('/')}".rstrip("/")
+
+
+def _is_clean(path: str) -> bool:
+    return path.isprintable() and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _is_plugin(call: Call) -> bool:
+    agent = call.headers.get("user-agent", "")
+    client = _CLIENT.search(agent)
+    version = "v1.0" if client and client[1] == "1" else "v2.0"
+    return "azureml-mlflow/" in agent and call.base_url.startswith("https:") and call.ids["api"] == version
