@@ -1,0 +1,72 @@
+"""The data planes' routes in this process: what a client would send in, what it would be sent out."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from lazulite import app, settings
+from lazulite.engine import states
+from lazulite.http.call import Call, Caller
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Router
+from lazulite.ids import WorkspaceId
+from lazulite.store import tables
+from lazulite.store.db import Database
+from lazulite.tracking import experiments, runs
+from lazulite.tracking.runs import NewRun, Run
+
+HERE = WorkspaceId("sub", "rg", "ws")
+NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+@dataclasses.dataclass
+class Plane:
+    """The routes over a home of their own."""
+
+    parts: Parts
+    router: Router
+    now: datetime = NOON
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Returns the reply's body; `{W}` in the path stands for the workspace. Raises what the handler raises."""
+        bare, _, query = path.replace("{W}", str(HERE)).partition("?")
+        route, ids = self.router.find(method, bare)
+        call = Call(
+            method=method,
+            path=bare,
+            ids=ids,
+            query={name.lower(): value for name, value in parse_qsl(query)},
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            raw=b"" if body is None else json.dumps(body).encode(),
+            who=Caller("oid", "tid", "tester"),
+            now=self.now,
+            base_url="https://eastus.api.azureml.ms",
+        )
+        return route.handler(call, self.parts).body
+
+    def job(self, name: str, **body: Any) -> Run:
+        """Makes a job that waits in its queue, as ARM's PUT does."""
+        with self.parts.db.write() as connection:
+            experiment = experiments.ensure(connection, HERE.scope, "trial", self.now)
+            new = NewRun(name, experiment.id, is_job=True, kind="azureml.scriptrun")
+            run = runs.create(connection, HERE.scope, new, self.now)
+            states.submit(connection, run, "Command", body, "cpu", 1)
+        return run
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Iterator[Plane]:
+    """Returns the routes; of the parts only those that data planes use are there."""
+    own = settings.read({}, home=tmp_path / "home")
+    own.home.mkdir()
+    db = Database(f"sqlite:///{own.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
+    known: dict[str, Any] = {field.name: None for field in dataclasses.fields(Parts)}
+    known |= {"settings": own, "db": db, "signing_key": b"k" * 64}
+    yield Plane(Parts(**known), Router(app.routes(app.DATAPLANE)))
+    db.close()
