@@ -201,8 +201,11 @@ def endpoint(*workers, traffic=None, **spec):
 
 @contextmanager
 def rig_in(folder):
+    """Gives a rig to some tests, and fails them all if the gateway stumbled over anything they did."""
     rig = Rig(folder / "home")
     try:
         yield rig
     finally:
         rig.close()
+    said = [place.read_text() for place in (rig.home / "logs/gateway.log", rig.home / "gateway.out") if place.exists()]
+    assert not any("Traceback" in text for text in said), said

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -206,3 +207,17 @@ def test_broken_chunks_are_400_and_reach_no_worker(rig):
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["message"]
     wait_until(lambda: rig.deployment("f", "blue")["requests"] == before + 1)
     assert rig.deployment("f", "blue")["statuses"]["400"] == 1
+
+
+def test_no_noise_stops_the_gateway(rig):
+    good = rig.head("/e/score", "Content-Length: 5") + b"hello" + rig.head("/e/score", "Transfer-Encoding: chunked")
+    good += b"5\r\nhello\r\n0\r\n\r\n"
+    dice = random.Random(7)
+    for _ in range(150):
+        noise = bytearray(good)
+        for _ in range(dice.randrange(1, 6)):
+            at = dice.randrange(len(noise))
+            noise[at : at + dice.randrange(3)] = dice.randbytes(dice.randrange(4))
+        with rig.link() as link:
+            link.sendall(noise[: dice.randrange(len(noise) + 1)])
+    assert rig.call("/e/score", b"hello").body == b"hello"

@@ -71,7 +71,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Routes:
-    """Everything the gateway knows. Names of endpoints and deployments are lower case. generation: counts the writes."""
+    """Everything the gateway knows. Names of endpoints and deployments are lower case; generation counts the writes."""
 
     generation: int
     endpoints: Mapping[str, Endpoint]

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from lazulite.serving.gateway.exchange import Exchange
 from lazulite.serving.gateway.forward import Deployment
 from lazulite.serving.gateway.heads import CHUNKED, RequestHead
 from lazulite.serving.gateway.replies import JSON_LINE, TEXT_LINE
+
+log = logging.getLogger(__name__)
 
 _REMEMBERED_TOKENS = 1024
 # Source: azureml-inference-server-http 1.5.1 server/routes.py, handle_score.
