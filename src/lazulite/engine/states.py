@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from lazulite.engine import nodes
-from lazulite.store.tables import job_events, jobs, runs
+from lazulite.store.tables import job_events, jobs, run_entries, runs
 from lazulite.tracking import runs as run_record
 from lazulite.tracking.runs import Run
 
@@ -134,6 +134,34 @@ def get(connection: Connection, number: int) -> Job | None:
 def in_states(connection: Connection, states: Sequence[str]) -> list[Job]:
     """Lists the jobs of all workspaces that are in one of the states, in the order in which they were submitted."""
     return [_job(row) for row in connection.execute(_SELECT.where(jobs.c.state.in_(states)).order_by(jobs.c.number))]
+
+
+def listed(
+    connection: Connection,
+    scope: str,
+    *,
+    kind: str = "",
+    said: Sequence[tuple[str, str]] = (),
+    archived: bool | None = False,
+    before: int = 0,
+    limit: int,
+) -> list[Job]:
+    """Lists a workspace's topmost jobs, newest first. archived None means both; before: a number to go on from.
+
+    said: (`tag` or `property`, `name` or `name=value`), of all of which a job must have each.
+    """
+    query = _SELECT.where(runs.c.scope == scope, runs.c.parent == "").order_by(runs.c.number.desc()).limit(limit)
+    if kind:
+        query = query.where(func.lower(jobs.c.kind) == kind.lower())
+    if archived is not None:
+        query = query.where(runs.c.is_archived == archived)
+    if before:
+        query = query.where(runs.c.number < before)
+    for what, text in said:
+        name, equals, value = text.partition("=")
+        has = select(run_entries.c.run).where(run_entries.c.kind == what, run_entries.c.key == name)
+        query = query.where(runs.c.number.in_(has.where(run_entries.c.value == value) if equals else has))
+    return [_job(row) for row in connection.execute(query)]
 
 
 def events(connection: Connection, job: Job) -> Sequence[tuple[str, datetime, str]]:

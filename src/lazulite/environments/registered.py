@@ -18,12 +18,16 @@ from lazulite.store import assets, datastores
 
 @dataclass(frozen=True)
 class Registered:
-    """An environment as it was registered or as the catalog has it. context: the folder of a build, if it is one."""
+    """An environment as it was registered or as the catalog has it.
+
+    context: the folder of a build, if it is one. is_own: a workspace has it, rather than Azure's catalog.
+    """
 
     name: str
     version: str
     body: dict[str, Any]
     context: Path | None
+    is_own: bool
 
     @property
     def label(self) -> str:
@@ -40,17 +44,19 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, reference: 
     try:
         row = assets.resolve(connection, asset)
     except NotFound:
+        if not curated_environments.find(asset.name):
+            raise
         return _curated(asset)
     body = row.body["properties"]
     build = body.get("build") or {}
     uri = build.get("contextUri")
     context = locate(home, uri, datastores.reader(connection, workspace)) if uri else None
-    return Registered(row.place.name, row.place.version, body, context)
+    return Registered(row.place.name, row.place.version, body, context, is_own=True)
 
 
 def _curated(asset: AssetId) -> Registered:
     found, version = curated_environments.resolve(asset.name, asset.version, asset.label)
-    return Registered(found.name, version, curated_environments.wire(found, version), None)
+    return Registered(found.name, version, curated_environments.wire(found, version), None, is_own=False)
 
 
 def ensure(home: Path, wanted: Registered, log: Callable[[str], None]) -> built.Environment:

@@ -188,6 +188,13 @@ def run_of(row: Row[Any]) -> Run:
     return Run(**row._asdict())
 
 
+def remove(connection: Connection, run: Run) -> None:
+    """Deletes a run, with what it logged. Artifacts are files and stay."""
+    for table in (run_entries, run_points, run_latest, run_cells):
+        connection.execute(delete(table).where(table.c.run == run.number))
+    connection.execute(delete(runs).where(runs.c.number == run.number))
+
+
 def forget(connection: Connection, scope: str) -> None:
     """Deletes all runs and experiments of a workspace, with what was logged. Artifacts are files and stay."""
     gone = select(runs.c.number).where(runs.c.scope == scope).scalar_subquery()

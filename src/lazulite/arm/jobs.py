@@ -1,0 +1,277 @@
+"""Jobs: submitted, shown, listed, cancelled, archived. The engine runs them after the reply."""
+
+import shutil
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lazulite import clock, fields
+from lazulite.arm import shapes
+from lazulite.arm.families import one_of
+from lazulite.arm.operations import POLL_SOON
+from lazulite.engine import computes, folders, references, sources, states
+from lazulite.engine.sources import Sources
+from lazulite.engine.spec import spec_of
+from lazulite.engine.states import Change, Job
+from lazulite.environments.registered import Registered
+from lazulite.errors import Conflict, NotFound, NotImplementedHere
+from lazulite.http import addresses, scopes
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+from lazulite.ids import PROVIDER, WorkspaceId, check_name
+from lazulite.store import workspaces
+from lazulite.tracking import entries, experiments, runs
+from lazulite.tracking.runs import NewRun
+
+# Source: azure-ai-ml 1.35.2 _restclient/arm_ml_service/models/_enums.py, JobType.
+_TYPES = ("AutoML", "Command", "Distillation", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
+_PAGE = 100
+# What a run holds and a job's body does not, and what is made anew for each answer.
+_OF_THE_RUN = ("displayName", "description", "tags", "properties", "experimentName", "isArchived")
+_READ_ONLY = ("status", "parentJobName")
+# What a job is: none of it changes once it is submitted.
+_FIXED = ("command", "codeId", "computeId", "environmentVariables")
+_RUN_TYPE = "azureml.scriptrun"  # Source: azureml-core 1.61, runs of submitted scripts
+
+
+def put(call: Call, parts: Parts) -> Reply:
+    """Submits a job, or changes the name, description, tags, properties and archiving of one that is there.
+
+    Answers at once. Everything that can be checked now is: compute, environment, code, inputs, bindings.
+    """
+    workspace, name = scopes.workspace(call, parts), check_name(call.ids["name"], "job")
+    given = shapes.properties_of(call.body)
+    with parts.db.read() as connection:
+        before = states.find(connection, workspace.scope, name)
+    if before:
+        return _change(call, parts, workspace, before, given)
+    if one_of(given, "jobType", _TYPES) != "Command":
+        raise NotImplementedHere(
+            f"Lazulite does not run jobs of type {given['jobType']}.", hint="docs/coverage.md lists what it runs."
+        )
+    spec = spec_of(given)
+    with parts.db.read() as connection:
+        found = sources.find(connection, parts.settings.home, workspace, name, spec)
+    computes.check(found.target, spec.nodes)
+    _make_places(found)
+    with parts.db.write() as connection:
+        run = runs.create(
+            connection, workspace.scope, _new_run(connection, call, workspace, name, given, found), call.now
+        )
+        body = _complete(given, workspace, found)
+        job = states.submit(connection, run, "Command", body, found.target.queue, spec.nodes)
+        shown = _show_all(connection, call, parts, workspace, [job])[0]
+    parts.engine.wake()
+    return Reply(shown, 201)
+
+
+def _make_places(found: Sources) -> None:
+    """Makes the outputs' folders, so that another job can name them as its inputs at once."""
+    for goal in found.outputs:
+        if goal.output.kind != "uri_file":
+            goal.path.mkdir(parents=True, exist_ok=True)
+
+
+def _new_run(
+    connection: Connection, call: Call, workspace: WorkspaceId, name: str, given: JsonObject, found: Sources
+) -> NewRun:
+    experiment = experiments.ensure(
+        connection, workspace.scope, fields.text(given, "properties.experimentName"), call.now
+    )
+    return NewRun(
+        id=name,
+        experiment=experiment.id,
+        name=fields.text(given, "properties.displayName"),
+        kind=_RUN_TYPE,
+        is_job=True,
+        parent=fields.text(given, "properties.parentJobName"),
+        description=fields.text(given, "properties.description"),
+        target=found.target.name,
+        created_by=call.who.name,
+        tags=fields.texts(given, "properties.tags"),
+        properties=fields.texts(given, "properties.properties"),
+    )
+
+
+def _complete(given: JsonObject, workspace: WorkspaceId, found: Sources) -> JsonObject:
+    """Returns what is kept of a body: labels resolved, so that it means the same tomorrow, and outputs with places."""
+    outputs = {name: one for name, one in (given.get("outputs") or {}).items() if name != "default" and one}
+    for goal in found.outputs:
+        named = {"jobOutputType": goal.output.kind, "mode": goal.output.mode, "uri": goal.uri}
+        outputs[goal.output.name] = {**outputs[goal.output.name], **named}
+    kept = {name: value for name, value in given.items() if name not in (*_OF_THE_RUN, *_READ_ONLY)}
+    return {**kept, "environmentId": _environment_id(workspace, found.environment), "outputs": outputs}
+
+
+def _environment_id(workspace: WorkspaceId, environment: Registered) -> str:
+    owner = workspace if environment.is_own else "azureml://registries/azureml"
+    return f"{owner}/environments/{environment.name}/versions/{environment.version}"
+
+
+def _change(call: Call, parts: Parts, workspace: WorkspaceId, job: Job, given: JsonObject) -> Reply:
+    for field in _FIXED:
+        old, new = job.body.get(field), given.get(field)
+        if new and new != old:
+            raise Conflict(
+                f'Job "{job.name}" exists with another {field}: it has {old!r}, the request has {new!r}.',
+                target=f"properties.{field}",
+                hint="Give the new job another name, or none to get one.",
+            )
+    values: dict[str, Any] = {
+        "name": fields.text(given, "properties.displayName") or job.run.name,
+        "description": fields.text(given, "properties.description") or job.run.description,
+        "is_archived": fields.flag(given, "properties.isArchived"),
+    }
+    with parts.db.write() as connection:
+        entries.put(connection, job.number, "tag", fields.texts(given, "properties.tags"))
+        entries.put(connection, job.number, "property", fields.texts(given, "properties.properties"))
+        runs.change(connection, job.run, call.now, **values)
+        return Reply(_show_all(connection, call, parts, workspace, [_find(connection, workspace, job.name)])[0])
+
+
+def get(call: Call, parts: Parts) -> Reply:
+    """Answers one job with its status as it is now."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        job = _find(connection, workspace, call.ids["name"])
+        return Reply(_show_all(connection, call, parts, workspace, [job])[0])
+
+
+def list_jobs(call: Call, parts: Parts) -> Reply:
+    """Lists the topmost jobs, newest first; honours jobType, tag, properties, listViewType and `$skip`."""
+    workspace, before = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
+    said = [("tag", call.query["tag"])] if call.query.get("tag") else []
+    said += [("property", one) for one in call.query.get("properties", "").split(",") if one]
+    with parts.db.read() as connection:
+        found = states.listed(
+            connection,
+            workspace.scope,
+            kind=call.query.get("jobtype", ""),
+            said=said,
+            archived=shapes.wants_archived(call),
+            before=before,
+            limit=_PAGE,
+        )
+        shown = _show_all(connection, call, parts, workspace, found)
+    more = addresses.next_link(call, **{"$skip": found[-1].number}) if len(found) == _PAGE else None
+    return shapes.page(shown, more)
+
+
+def cancel(call: Call, parts: Parts) -> Reply:
+    """Cancels a job: one that waits is over at once, one that runs gets SIGTERM and later SIGKILL, all of it.
+
+    A job that has ended stays as it is. Answers 200 when there is nothing to wait for, else 202 and where to ask.
+    """
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        job = _find(connection, workspace, call.ids["name"])
+        is_over = job.state in states.ENDED or states.apply(connection, job, Change("Canceled"), call.now)
+        if not is_over:
+            states.apply(connection, job, Change("CancelRequested"), call.now)
+    parts.engine.wake()
+    return Reply(status=200) if is_over else Reply(None, 202, {"Location": f"{call.base_url}{call.path}", **POLL_SOON})
+
+
+def poll_cancel(call: Call, parts: Parts) -> Reply:
+    """Answers 202 until a job that is being cancelled is over."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        job = _find(connection, workspace, call.ids["name"])
+    if job.state in states.ENDED:
+        return Reply(status=204)
+    return Reply(None, 202, {"Location": f"{call.base_url}{call.path}", **POLL_SOON})
+
+
+def delete(call: Call, parts: Parts) -> Reply:
+    """Deletes a job that has ended, with its record. What it wrote stays: models and other jobs may point there."""
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        job = states.find(connection, workspace.scope, call.ids["name"])
+        if not job:
+            return Reply(status=204)
+        if job.state not in states.ENDED:
+            raise Conflict(f'Job "{job.name}" is {job.state}.', hint="Cancel it first.")
+        states.remove(connection, job)
+        runs.remove(connection, job.run)
+    shutil.rmtree(folders.of_job(parts.settings.home, job.scope, job.name), ignore_errors=True)
+    return Reply(status=200)
+
+
+def _find(connection: Connection, workspace: WorkspaceId, name: str) -> Job:
+    job = states.find(connection, workspace.scope, name)
+    if not job:
+        raise NotFound(f'Job "{name}" was not found in workspace "{workspace.workspace}".', target="name")
+    return job
+
+
+def _show_all(
+    connection: Connection, call: Call, parts: Parts, workspace: WorkspaceId, jobs: list[Job]
+) -> list[JsonObject]:
+    said = entries.of_runs(connection, [job.number for job in jobs])
+    named = {job.run.experiment for job in jobs}
+    names = {one: experiments.get(connection, workspace.scope, one).name for one in named}
+    region = workspaces.of_scope(connection, workspace.scope).region
+    tracking = addresses.mlflow_tracking_uri(call, parts.settings, region, workspace)
+    return [
+        {
+            "id": f"{workspace}/jobs/{job.name}",
+            "name": job.name,
+            "type": f"{PROVIDER}/workspaces/jobs",
+            "properties": {
+                **job.body,
+                "jobType": job.kind,
+                "status": job.state,
+                "displayName": job.run.name,
+                "description": job.run.description or None,
+                "experimentName": names[job.run.experiment],
+                "isArchived": job.run.is_archived,
+                "parentJobName": job.run.parent or None,
+                "tags": said[job.number, "tag"],
+                "properties": said[job.number, "property"],
+                "services": {**(job.body.get("services") or {}), **_services(parts, workspace, job, tracking)},
+                "outputs": {**(job.body.get("outputs") or {}), "default": _default_output(job)},
+            },
+            "systemData": _system_data(job),
+        }
+        for job in jobs
+    ]
+
+
+def _services(parts: Parts, workspace: WorkspaceId, job: Job, tracking: str) -> JsonObject:
+    """Prints where a job is tracked and looked at. `properties` is an object, which the SDK reads."""
+    studio = f"{parts.settings.url}/runs/{job.name}?wsid={workspace}"
+    shared: JsonObject = {"port": None, "status": None, "errorMessage": None, "properties": {}}
+    return {
+        "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking, **shared},
+        "Studio": {"jobServiceType": "Studio", "endpoint": studio, **shared},
+    }
+
+
+def _default_output(job: Job) -> JsonObject:
+    return {"jobOutputType": "uri_folder", "uri": references.folder_uri(job.name), "mode": "ReadWriteMount"}
+
+
+def _system_data(job: Job) -> JsonObject:
+    run = job.run
+    return {
+        "createdAt": clock.iso(run.created_at),
+        "createdBy": run.created_by,
+        "createdByType": "Application",
+        "lastModifiedAt": clock.iso(run.modified_at),
+        "lastModifiedBy": run.created_by,
+        "lastModifiedByType": "Application",
+    }
+
+
+_ALL = f"{scopes.WORKSPACE}/jobs"
+_ONE = f"{_ALL}/{{name}}"
+
+ROUTES = (
+    Route("GET", _ALL, list_jobs),
+    Route("GET", _ONE, get),
+    Route("PUT", _ONE, put, partial="jobType Command; others are refused with 501"),
+    Route("DELETE", _ONE, delete),
+    Route("POST", f"{_ONE}/cancel", cancel),
+    Route("GET", f"{_ONE}/cancel", poll_cancel),
+)
