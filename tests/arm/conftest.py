@@ -12,6 +12,7 @@ import pytest
 from lazulite import clock, settings
 from lazulite.app import mounts
 from lazulite.artifacts.files import Staging
+from lazulite.engine.loop import Engine
 from lazulite.http.parts import Parts
 from lazulite.identity import tokens
 from lazulite.serving.supervisor import Supervisor
@@ -46,7 +47,8 @@ class Arm:
         given = settings.read({}, home=home, **told)
         db = _database(home)
         uploads = Staging(home / "uploads")
-        self.parts = Parts(given, db, tokens.signing_key(home), Supervisor(given, db), uploads)
+        key = tokens.signing_key(home)
+        self.parts = Parts(given, db, key, Supervisor(given, db), uploads, Engine(given, db, key))
         self.app = mounts(self.parts)["arm"]
         self.token = tokens.issue(self.parts.signing_key, AUDIENCE, tenant="t", oid="o", name="tester", now=clock.now())
 

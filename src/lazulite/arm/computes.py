@@ -70,8 +70,14 @@ def _cluster(settings: JsonObject) -> JsonObject:
 
 
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
-    """Prints the properties with the provisioning state."""
-    return {**row.body["properties"], "provisioningState": "Succeeded", "provisioningErrors": None}
+    """Prints the properties with the provisioning state and the times."""
+    return {
+        **row.body["properties"],
+        "provisioningState": "Succeeded",
+        "provisioningErrors": None,
+        "createdOn": clock.iso(row.created_at),
+        "modifiedOn": clock.iso(row.modified_at),
+    }
 
 
 def list_nodes(call: Call, parts: Parts) -> Reply:

@@ -1,6 +1,6 @@
 """The two shapes that hold most of ARM: versioned assets, and named children of a workspace. Each makes routes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId, check_name
 from lazulite.store import resources
-from lazulite.store.resources import Place, Resource
+from lazulite.store.resources import Numbering, Place, Resource
 
 PAGE = 500
 
@@ -70,7 +70,7 @@ class Asset:
             rows = resources.containers(
                 connection, workspace.scope, self.kind, archived=shapes.wants_archived(call), after=after, limit=PAGE
             )
-            values = [self._show_container(connection, workspace, row) for row in rows]
+            values = self._show_containers(connection, workspace, rows)
         return shapes.page(values, _more(call, rows))
 
     def get_container(self, call: Call, parts: Parts) -> Reply:
@@ -80,7 +80,7 @@ class Asset:
             row = resources.get(connection, Place(workspace.scope, self.kind, call.ids["name"]))
             if not row:
                 raise self._unknown(connection, workspace, call.ids["name"])
-            return Reply(self._show_container(connection, workspace, row))
+            return Reply(self._show_containers(connection, workspace, [row])[0])
 
     def put_container(self, call: Call, parts: Parts) -> Reply:
         """Changes description, tags, properties and isArchived; what the body leaves out stays.
@@ -97,7 +97,7 @@ class Asset:
             row, is_new = resources.put(
                 connection, place, {"properties": kept}, now=call.now, who=call.who.name, is_archived=archived
             )
-            return Reply(self._show_container(connection, workspace, row), 201 if is_new else 200)
+            return Reply(self._show_containers(connection, workspace, [row])[0], 201 if is_new else 200)
 
     def list_versions(self, call: Call, parts: Parts) -> Reply:
         """Lists versions, newest first unless `$orderBy` says otherwise; honours `$top`, which `@latest` relies on."""
@@ -178,16 +178,21 @@ class Asset:
         properties = {**row.body["properties"], "isArchived": row.is_archived}
         return shapes.envelope(row, arm_id, f"{self.kind}/versions", properties)
 
-    def _show_container(self, connection: Connection, workspace: WorkspaceId, row: Resource) -> JsonObject:
-        scope, name = workspace.scope, row.place.name
-        newest = resources.versions(connection, scope, self.kind, name, limit=1)
+    def _show_containers(
+        self, connection: Connection, workspace: WorkspaceId, rows: Sequence[Resource]
+    ) -> list[JsonObject]:
+        names = [row.place.name for row in rows]
+        numbering = resources.numbering(connection, workspace.scope, self.kind, names)
+        return [self._show_container(workspace, row, numbering[row.place.name.lower()]) for row in rows]
+
+    def _show_container(self, workspace: WorkspaceId, row: Resource, numbering: Numbering) -> JsonObject:
         properties = {
             **row.body["properties"],
             "isArchived": row.is_archived,
-            "latestVersion": newest[0].place.version if newest else None,
-            "nextVersion": resources.next_version(connection, scope, self.kind, name),
+            "latestVersion": numbering.latest,
+            "nextVersion": numbering.next,
         }
-        return shapes.envelope(row, f"{workspace}/{self.kind}/{name}", self.kind, properties)
+        return shapes.envelope(row, f"{workspace}/{self.kind}/{row.place.name}", self.kind, properties)
 
     def _refuse_change(self, before: Resource, accepted: JsonObject) -> None:
         for field in self.fixed:

@@ -58,8 +58,8 @@ def _filled(given: JsonObject) -> JsonObject:
 
 def _refuse_taken(context: Context) -> None:
     """Endpoint names are part of a host name, and so are unique in a region, across workspaces."""
-    for row in resources.everywhere(context.connection, KIND):
-        if row.place.name.lower() == context.name.lower() and row.place.scope != context.workspace.scope:
+    for row in resources.everywhere(context.connection, KIND, context.name):
+        if row.place.scope != context.workspace.scope:
             raise Conflict(
                 f'An endpoint "{context.name}" exists in another workspace of this region: {row.place.scope}.',
                 target="name",

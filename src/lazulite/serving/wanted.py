@@ -1,5 +1,6 @@
 """Online endpoints and deployments as they were asked for, and the one door by which a deployment's state moves."""
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,6 @@ from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources, workspaces
 from lazulite.store.operations import total
-from lazulite.store.resources import Place
 from lazulite.store.tables import deployments, secrets
 
 ENDPOINTS = "onlineEndpoints"
@@ -204,14 +204,14 @@ def forget(connection: Connection, scope: str, endpoint: str, name: str) -> None
 
 def all_deployments(connection: Connection) -> list[Wanted]:
     """Returns every deployment that is wanted, with its newest body read."""
+    bodies = {(one.place.scope, one.place.name.lower()): one for one in resources.everywhere(connection, DEPLOYMENTS)}
+    workspace_of = functools.cache(functools.partial(workspaces.of_scope, connection))
     found = []
     for row in connection.execute(select(deployments)).all():
-        place = Place(row.scope, DEPLOYMENTS, f"{row.endpoint}/{row.name}")
-        resource = resources.get(connection, place)
+        resource = bodies.get((row.scope, f"{row.endpoint}/{row.name}"))
         if resource:
             endpoint, _, name = resource.place.name.partition("/")
-            workspace = workspaces.of_scope(connection, row.scope).id
-            spec = spec_of(resource.body)
+            workspace, spec = workspace_of(row.scope).id, spec_of(resource.body)
             found.append(
                 Wanted(workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation)
             )
@@ -220,11 +220,13 @@ def all_deployments(connection: Connection) -> list[Wanted]:
 
 def all_endpoints(connection: Connection) -> list[WantedEndpoint]:
     """Returns every endpoint with what decides who may call it and where a call goes."""
+    workspace_of = functools.cache(functools.partial(workspaces.of_scope, connection))
+    kept = {(row.owner, row.name): row.value for row in connection.execute(select(secrets))}
     found = []
     for row in resources.everywhere(connection, ENDPOINTS):
-        workspace, properties = workspaces.of_scope(connection, row.place.scope).id, row.body["properties"]
+        workspace, properties = workspace_of(row.place.scope).id, row.body["properties"]
         owner = secret_owner(workspace, row.place.name)
-        keys = tuple(secret(connection, owner, name) for name in ("primaryKey", "secondaryKey"))
+        keys = tuple(kept.get((owner, name), "") for name in ("primaryKey", "secondaryKey"))
         found.append(
             WantedEndpoint(
                 workspace,

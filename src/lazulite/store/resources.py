@@ -1,7 +1,7 @@
 """Generic rows: everything that has a body, a name, perhaps a version, and no life of its own."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,14 @@ class Resource:
     modified_at: datetime
     modified_by: str
     sequence: int
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How an asset's versions count. latest: the newest active one, None for none. next: a number not yet taken."""
+
+    latest: str | None
+    next: str
 
 
 def get(connection: Connection, place: Place) -> Resource | None:
@@ -146,14 +154,30 @@ def with_value(connection: Connection, scope: str, kind: str, path: tuple[str, .
 
 def next_version(connection: Connection, scope: str, kind: str, name: str) -> str:
     """Returns the smallest whole number, as text, above every numeric version of the asset."""
-    query = _list(scope, kind, None).where(resources.c.key == name.lower(), resources.c.version != "")
-    taken = connection.execute(query.with_only_columns(resources.c.version)).scalars()
-    return str(max((int(version) for version in taken if version.isdecimal()), default=0) + 1)
+    return numbering(connection, scope, kind, [name])[name.lower()].next
 
 
-def everywhere(connection: Connection, kind: str) -> Sequence[Resource]:
-    """Lists the rows of one kind in all scopes, oldest first."""
-    return _page(connection, select(resources).where(resources.c.kind == kind).order_by(resources.c.sequence), 0)
+def numbering(connection: Connection, scope: str, kind: str, names: Sequence[str]) -> Mapping[str, Numbering]:
+    """Returns the newest and the next version of each asset, by its name in lower case; one query for all of them."""
+    keys = [name.lower() for name in names]
+    query = _list(scope, kind, None).where(resources.c.key.in_(keys), resources.c.version != "")
+    latest: dict[str, str] = {}
+    highest = dict.fromkeys(keys, 0)
+    columns = (resources.c.key, resources.c.version, resources.c.is_archived)
+    for row in connection.execute(query.with_only_columns(*columns).order_by(resources.c.sequence)):
+        if not row.is_archived:
+            latest[row.key] = row.version
+        if row.version.isdecimal():
+            highest[row.key] = max(highest[row.key], int(row.version))
+    return {key: Numbering(latest.get(key), str(highest[key] + 1)) for key in keys}
+
+
+def everywhere(connection: Connection, kind: str, name: str = "") -> Sequence[Resource]:
+    """Lists the rows of one kind in all scopes, oldest first; with a name, those that have it."""
+    query = select(resources).where(resources.c.kind == kind)
+    if name:
+        query = query.where(resources.c.key == name.lower())
+    return _page(connection, query.order_by(resources.c.sequence), 0)
 
 
 def in_scopes_under(connection: Connection, prefix: str, kind: str) -> Sequence[Resource]:

@@ -38,7 +38,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 # SQL statements for databases made by an older build; append-only, each run once. See store.db.Database.
-MIGRATIONS: tuple[str, ...] = ()
+MIGRATIONS: tuple[str, ...] = ("CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",)
 
 resources = Table(
     "resources",
@@ -58,6 +58,7 @@ resources = Table(
     Column("modified_by", String, nullable=False),
     UniqueConstraint("scope", "kind", "key", "version"),
     Index("resources_by_age", "scope", "kind", "sequence"),
+    Index("resources_by_kind", "kind", "key"),
 )
 
 deployments = Table(
