@@ -13,15 +13,16 @@ from lazulite.ids import WorkspaceId
 from lazulite.tracking import runs
 from lazulite.tracking.runs import Run
 
-# How outputs' types are written here; clients pass over any other spelling without a word. Source: azure-ai-ml 1.35.2
-# operations/_job_ops_helper.py, get_job_output_uris_from_dataplane.
+# How outputs' types are written here; clients pass over any other spelling without a word. Models are said to be
+# folders: asked for as models, azure-ai-ml 1.35.2 fails on its own request (BatchGetResolvedUrisDto takes no `values`).
+# Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py, get_job_output_uris_from_dataplane.
 _TYPES = {
     "uri_file": "uri_file",
     "uri_folder": "uri_folder",
     "mltable": "mltable",
-    "custom_model": "CustomModel",
-    "mlflow_model": "MLFlowModel",
-    "triton_model": "TritonModel",
+    "custom_model": "uri_folder",
+    "mlflow_model": "uri_folder",
+    "triton_model": "uri_folder",
 }
 
 
