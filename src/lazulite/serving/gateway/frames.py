@@ -29,7 +29,7 @@ _HEAD_LIMIT_BYTES = 64 << 10
 # A quick worker is sent requests ahead, so that it need not wait for the gateway: as many as it answers in this time,
 # by its last one. Not where there are several workers: what is sent ahead to one is lost to the one that is free first.
 _AHEAD_US = 2000
-_AHEAD_LIMIT = 8
+_AHEAD_LIMIT = 16
 _GREETING_GRACE_S = 5.0
 # Below this a frame is put together and written at once; above, its parts are handed over one by one, uncopied.
 _JOIN_LIMIT_BYTES = 64 << 10
