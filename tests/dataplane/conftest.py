@@ -25,6 +25,13 @@ HERE = WorkspaceId("sub", "rg", "ws")
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
 
+class Sleeper:
+    """An engine that never wakes: jobs stay as they are."""
+
+    def wake(self) -> None:
+        """Hears that there is something to do."""
+
+
 @dataclasses.dataclass
 class Plane:
     """The routes over a home of their own."""
@@ -67,6 +74,6 @@ def plane(tmp_path: Path) -> Iterator[Plane]:
     own.home.mkdir()
     db = Database(f"sqlite:///{own.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
     known: dict[str, Any] = {field.name: None for field in dataclasses.fields(Parts)}
-    known |= {"settings": own, "db": db, "signing_key": b"k" * 64}
+    known |= {"settings": own, "db": db, "signing_key": b"k" * 64, "engine": Sleeper()}
     yield Plane(Parts(**known), Router(app.routes(app.DATAPLANE)))
     db.close()

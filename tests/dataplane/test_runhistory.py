@@ -77,6 +77,12 @@ def test_a_job_is_moved_by_the_engine_alone(plane: Plane) -> None:
     assert plane.ask("PATCH", f"{TRIAL}/runs/j1", {"status": "Failed"})["status"] == "Queued"
 
 
+def test_a_job_that_waits_is_cancelled_by_an_event(plane: Plane) -> None:
+    plane.job("j1")
+    _happens(plane, "j1", "CancelRequested")
+    assert plane.ask("GET", f"{TRIAL}/runs/j1")["status"] == "Canceled"
+
+
 def test_children_come_on_one_page_whatever_is_asked_for(plane: Plane) -> None:
     plane.ask("PATCH", f"{TRIAL}/runs/p", {})
     sent = [{"runId": f"c{number}", "parentRunId": "p", "name": f"p>kid{number}"} for number in range(600)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.dataplane import sent
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http import scopes
@@ -43,8 +43,8 @@ def _sort(given: Sequence[JsonObject], now: datetime) -> tuple[list[tuple[Point,
     points: list[tuple[Point, bool]] = []
     cells: list[Cell] = []
     for metric in given:
-        name, columns = sent.text(metric, "name", required=True), sent.texts(metric, "columns")
-        kind = sent.text(metric.get("properties") or {}, "uxMetricType") or _SCALAR
+        name, columns = fields.text(metric, "name", required=True), sent.texts(metric, "columns")
+        kind = fields.text(metric.get("properties") or {}, "uxMetricType") or _SCALAR
         for value in sent.objects(metric, "value"):
             data, step = value.get("data"), value.get("step")
             if not isinstance(data, dict) or not isinstance(step, int | None):
@@ -99,7 +99,7 @@ def get_all(call: Call, parts: Parts) -> Reply:
     Raises NotFound (404) where the run has logged nothing of that name.
     """
     workspace, given = scopes.workspace(call, parts), call.body
-    name, after = sent.text(given, "metricName", required=True), _read_token(sent.text(given, "continuationToken"))
+    name, after = fields.text(given, "metricName", required=True), _read_token(fields.text(given, "continuationToken"))
     with parts.db.read() as connection:
         run = runs.find(connection, workspace.scope, call.ids["run"])
         points = metrics.history(connection, run.number, name, after=after, limit=_PAGE)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from lazulite import fields
 from lazulite.dataplane import run_shapes, sent
 from lazulite.engine import references, states
 from lazulite.errors import NotFound
@@ -28,7 +29,7 @@ _TYPES = {
 
 def get(call: Call, parts: Parts) -> Reply:
     """Answers `{runMetadata}`, the run with its outputs: `{name: {assetId, type}}`. The body names it: `{runId}`."""
-    workspace, run_id = scopes.workspace(call, parts), sent.text(call.body, "runId", required=True)
+    workspace, run_id = scopes.workspace(call, parts), fields.text(call.body, "runId", required=True)
     with parts.db.read() as connection:
         run = runs.find(connection, workspace.scope, run_id)
         shown = run_shapes.show(connection, run)

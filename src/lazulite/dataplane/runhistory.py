@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.dataplane import run_files, run_filter, run_shapes, sent
 from lazulite.engine import states
+from lazulite.engine.states import Change
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -29,6 +30,7 @@ _EVENTS = {
     "Canceled": "Canceled",
     "CancelRequested": "CancelRequested",
 }
+_CANCEL = ("Canceled", "CancelRequested")
 _EVENT_PREFIX = "Microsoft.MachineLearning.Run."
 # How long after its end a job that was over at once is still shown as ending; see `_watched_status`.
 _SHORT_S, _LINGER_S = 10, 3
@@ -77,10 +79,10 @@ def list_children(call: Call, parts: Parts) -> Reply:
 def query(call: Call, parts: Parts) -> Reply:
     """Lists an experiment's runs by `{filter, orderby, top, continuationToken}`. Archived ones are left out."""
     workspace, given = scopes.workspace(call, parts), call.body
-    token, top = sent.text(given, "continuationToken"), given.get("top") or _PAGE
+    token, top = fields.text(given, "continuationToken"), given.get("top") or _PAGE
     if not isinstance(top, int) or top < 1 or (token and not token.isdecimal()):
         raise BadRequest("top must be a whole number above 0, and continuationToken one that was given out here.")
-    wanted = run_filter.condition(sent.text(given, "filter"))
+    wanted = run_filter.condition(fields.text(given, "filter"))
     order = run_filter.order(given.get("orderby") or [])
     after, limit = int(token or 0), min(top, _PAGE)
     with parts.db.read() as connection:
@@ -108,7 +110,7 @@ def patch_many(call: Call, parts: Parts) -> Reply:
     made: dict[str, JsonObject] = {}
     failed: dict[str, JsonObject] = {}
     for given in sent.objects(call.body, "runs"):
-        run_id = sent.text(given, "runId", required=True)
+        run_id = fields.text(given, "runId", required=True)
         try:
             with parts.db.write() as connection:
                 made[run_id] = run_shapes.show(connection, _put(connection, call, workspace.scope, run_id, given))
@@ -129,10 +131,10 @@ def _put(connection: Connection, call: Call, scope: str, run_id: str, given: Jso
         experiment=experiment.id,
         name=_name(given),
         status=_status(given) or "NotStarted",
-        kind=sent.text(given, "runType"),
-        parent=sent.text(given, "parentRunId"),
-        description=sent.text(given, "description"),
-        target=sent.text(given, "target"),
+        kind=fields.text(given, "runType"),
+        parent=fields.text(given, "parentRunId"),
+        description=fields.text(given, "description"),
+        target=fields.text(given, "target"),
         created_by=call.who.name,
         started_at=sent.moment(given, "startTimeUtc"),
         tags=sent.texts(given, "tags"),
@@ -146,7 +148,7 @@ def _change(connection: Connection, run: Run, given: JsonObject, call: Call) -> 
     entries.put(connection, run.number, "property", sent.texts(given, "properties"))
     values: dict[str, Any] = {"name": _name(given) or run.name}
     if "description" in given:
-        values["description"] = sent.text(given, "description")
+        values["description"] = fields.text(given, "description")
     if isinstance(given.get("hidden"), bool):
         values["is_archived"] = given["hidden"]
     if not run.is_job:
@@ -159,11 +161,11 @@ def _change(connection: Connection, run: Run, given: JsonObject, call: Call) -> 
 
 def _name(given: JsonObject) -> str:
     """Returns the name that people see. SDK v1 puts the parents' names before a child's, parted by ">"."""
-    return sent.text(given, "displayName") or sent.text(given, "name").rpartition(">")[2]
+    return fields.text(given, "displayName") or fields.text(given, "name").rpartition(">")[2]
 
 
 def _status(given: JsonObject) -> str:
-    status = sent.text(given, "status")
+    status = fields.text(given, "status")
     if status and status not in runs.STATUSES:
         raise BadRequest(f'status is "{status}", but must be one of {", ".join(runs.STATUSES)}.', target="status")
     return status
@@ -183,6 +185,7 @@ def post_event(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
         _happened(connection, workspace.scope, call.ids["run"], call.body, call)
+    parts.engine.wake()
     return Reply({})
 
 
@@ -191,18 +194,19 @@ def post_events(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     failed = []
     for event in sent.objects(call.body, "events"):
-        run_id = sent.text(event.get("data") or {}, "RunId", required=True)
+        run_id = fields.text(event.get("data") or {}, "RunId", required=True)
         try:
             with parts.db.write() as connection:
                 _happened(connection, workspace.scope, run_id, event, call)
         except LazuliteError as error:
             failed.append({"key": event, "value": {"error": error.wire()}})
+    parts.engine.wake()
     return Reply({"errors": failed})
 
 
 def _happened(connection: Connection, scope: str, run_id: str, event: JsonObject, call: Call) -> None:
     run = runs.find(connection, scope, run_id)
-    name, data = sent.text(event, "name", required=True).removeprefix(_EVENT_PREFIX), event.get("data")
+    name, data = fields.text(event, "name", required=True).removeprefix(_EVENT_PREFIX), event.get("data")
     if name == "Error":
         response = data.get("ErrorResponse") if isinstance(data, dict) else None
         error = response.get("error") if isinstance(response, dict) else None
@@ -211,6 +215,15 @@ def _happened(connection: Connection, scope: str, run_id: str, event: JsonObject
         runs.change(connection, run, call.now, error={name: value for name, value in error.items() if value})
     elif name in _EVENTS and not run.is_job:
         runs.move(connection, scope, run.id, _EVENTS[name], call.now, error=run.error)
+    elif name in _CANCEL:
+        _cancel(connection, run, call)
+
+
+def _cancel(connection: Connection, run: Run, call: Call) -> None:
+    """Cancels a job: one that waits is over at once, one that runs is ended by the engine."""
+    job = states.get(connection, run.number)
+    if job and job.state not in states.ENDED and not states.apply(connection, job, Change("Canceled"), call.now):
+        states.apply(connection, job, Change("CancelRequested"), call.now)
 
 
 def get_token(call: Call, parts: Parts) -> Reply:
@@ -260,7 +273,7 @@ def patch_experiment(call: Call, parts: Parts) -> Reply:
             connection,
             experiment,
             call.now,
-            name=sent.text(given, "name") or None,
+            name=fields.text(given, "name") or None,
             tags={**experiment.tags, **sent.texts(given, "tags")},
             is_archived=given["archive"] if isinstance(given.get("archive"), bool) else None,
         )
@@ -270,8 +283,8 @@ def patch_experiment(call: Call, parts: Parts) -> Reply:
 def query_experiments(call: Call, parts: Parts) -> Reply:
     """Lists the workspace's experiments, the newest first: `{filter: "(name eq x)", viewType}`."""
     workspace, given = scopes.workspace(call, parts), call.body
-    wanted = run_filter.name_asked(sent.text(given, "filter"))
-    archived = {"all": (True, False), "archivedonly": (True,)}.get(sent.text(given, "viewType").lower(), (False,))
+    wanted = run_filter.name_asked(fields.text(given, "filter"))
+    archived = {"all": (True, False), "archivedonly": (True,)}.get(fields.text(given, "viewType").lower(), (False,))
     with parts.db.read() as connection:
         found = experiments.all_of(connection, workspace.scope)
     shown = [one for one in found if one.is_archived in archived and wanted in ("", one.name)]

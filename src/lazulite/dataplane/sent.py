@@ -1,21 +1,12 @@
-"""Reads fields of bodies that data planes are sent; each is checked before anything is written."""
+"""Reads what the fields of bodies hold in data planes only: lists, moments, tags without a value."""
 
 import json
 from datetime import datetime, timezone
 from typing import Any
 
+from lazulite import fields
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call, JsonObject
-
-
-def text(given: JsonObject, field: str, *, required: bool = False) -> str:
-    """Returns a text field, "" when it is absent or null. Raises BadRequest (400) when it is no text, or missing."""
-    value = given.get(field)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value):
-        raise _wrong(field, "must be text", value)
-    return value
 
 
 def texts(given: JsonObject, field: str) -> dict[str, str]:
@@ -40,7 +31,7 @@ def objects(given: JsonObject, field: str) -> list[JsonObject]:
 
 def moment(given: JsonObject, field: str) -> datetime | None:
     """Returns a field that is a moment as ISO 8601 has it, UTC where it names no zone. Raises BadRequest (400)."""
-    value = text(given, field)
+    value = fields.text(given, field)
     if not value:
         return None
     head, dot, rest = value.replace("Z", "+00:00").partition(".")

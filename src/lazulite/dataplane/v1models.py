@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.artifacts.locate import locate
 from lazulite.dataplane import run_files, sent
 from lazulite.engine import references
@@ -65,7 +65,7 @@ def get_asset(call: Call, parts: Parts) -> Reply:
 def register(call: Call, parts: Parts) -> Reply:
     """Registers a model: `{name, url: "aml://asset/ID", kvTags, properties, description, runId, framework, …}`."""
     workspace, given = scopes.workspace(call, parts), call.body
-    name, url = sent.text(given, "name", required=True), sent.text(given, "url", required=True)
+    name, url = fields.text(given, "name", required=True), fields.text(given, "url", required=True)
     with parts.db.write() as connection:
         asset = resources.get(connection, Place(workspace.scope, _ASSETS, url.removeprefix(_ASSET_URL)))
         if not asset or not url.startswith(_ASSET_URL):
@@ -76,12 +76,12 @@ def register(call: Call, parts: Parts) -> Reply:
         properties = {
             "modelUri": references.long_form(uri, workspace),
             "modelType": "custom_model",
-            "description": sent.text(given, "description"),
+            "description": fields.text(given, "description"),
             "tags": sent.texts(given, "kvTags"),
             "properties": sent.texts(given, "properties"),
             "flavors": {},
             "isAnonymous": False,
-            "jobName": sent.text(given, "runId") or None,
+            "jobName": fields.text(given, "runId") or None,
         }
         asset_id = AssetId(workspace, "models", name)
         row = assets.register(connection, asset_id, properties, now=call.now, who=call.who.name)
@@ -147,7 +147,7 @@ def patch(call: Call, parts: Parts) -> Reply:
             elif field == "properties":
                 properties["properties"] = sent.texts({field: value}, field)
             elif field == "description":
-                properties["description"] = sent.text({field: value}, field)
+                properties["description"] = fields.text({field: value}, field)
             elif field in _OWN:
                 own[field] = value
             else:
@@ -164,7 +164,7 @@ def _patches(call: Call) -> list[tuple[str, Any]]:
         raise BadRequest(f"The body is not JSON: {error}.", code="InvalidRequestContent") from error
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise BadRequest("The body must list operations: [{op, path, value}].", code="InvalidRequestContent")
-    return [(sent.text(one, "path", required=True).removeprefix("/"), one.get("value")) for one in given]
+    return [(fields.text(one, "path", required=True).removeprefix("/"), one.get("value")) for one in given]
 
 
 def delete(call: Call, parts: Parts) -> Reply:
@@ -203,7 +203,7 @@ def _find(connection: Connection, workspace: WorkspaceId, model_id: str) -> Reso
 
 def _common_place(artifacts: list[JsonObject]) -> str:
     """Returns the path of the one file or folder that artifacts make up. Raises BadRequest when there is none."""
-    paths = [sent.text(one, "prefix") or sent.text(one, "id") for one in artifacts]
+    paths = [fields.text(one, "prefix") or fields.text(one, "id") for one in artifacts]
     if len(paths) != 1 or len(paths[0].strip("/").split("/")) < 3 or ".." in paths[0].split("/"):
         raise BadRequest(
             "A model is made of one artifact or one prefix of artifacts, as ExperimentRun/dcid.RUN/outputs/model.",
