@@ -14,6 +14,7 @@ from lazulite.arm import (
     data,
     datastores,
     environments,
+    jobs,
     models,
     online_deployments,
     online_endpoints,
@@ -30,6 +31,7 @@ from lazulite.dataplane.mlflow import logged as mlflow_logged
 from lazulite.dataplane.mlflow import runs as mlflow_runs
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
+from lazulite.engine.loop import Engine
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
@@ -51,6 +53,7 @@ ARM = (
     computes,
     datastores,
     environments,
+    jobs,
     models,
     data,
     codes,
@@ -84,7 +87,7 @@ def serve(settings: Settings) -> int:
     """Runs the platform until SIGTERM or SIGINT; returns the exit code.
 
     SIGTERM ends workers and gateway too: they come back with the next start. A platform that is killed leaves them
-    running, and the next one finds them again.
+    running, and the next one finds them again. Jobs go on in either case.
     """
     uvloop.run(_serve(settings))
     return 0
@@ -93,13 +96,16 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings) -> None:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(f"sqlite:///{settings.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
-    supervisor = Supervisor(settings, db)
+    supervisor, signing_key = Supervisor(settings, db), tokens.signing_key(settings.home)
+    engine = Engine(settings, db, signing_key)
     uploads = Staging(storage_path(settings.home) / ".uploads")
-    parts = Parts(settings, db, tokens.signing_key(settings.home), supervisor, uploads)
+    parts = Parts(settings, db, signing_key, supervisor, uploads, engine)
     listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
     supervisor.start()
+    engine.start()
     await _until_told()
     await listener.close()
+    engine.stop()
     supervisor.stop()
     supervisor.end_everything()
     db.close()

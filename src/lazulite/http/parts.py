@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lazulite.artifacts.files import Staging
+from lazulite.engine.loop import Engine
 from lazulite.serving.supervisor import Supervisor
 from lazulite.settings import Settings
 from lazulite.store.db import Database
@@ -17,3 +18,4 @@ class Parts:
     signing_key: bytes
     supervisor: Supervisor
     uploads: Staging
+    engine: Engine
