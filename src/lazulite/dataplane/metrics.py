@@ -29,13 +29,24 @@ def log(call: Call, parts: Parts) -> Reply:
     Numbers become points of the metric; a point without a step stands one after the last. Source: azureml-core 1.61
     core/_metrics.py, create_v2_dto of each kind.
     """
-    workspace, given = scopes.workspace(call, parts), sent.objects(call.body, "values")
+    workspace, given = scopes.workspace(call, parts), sent.objects(_body(call), "values")
     with parts.db.write() as connection:
         run = runs.find(connection, workspace.scope, call.ids["run"])
         points, cells = _sort(given, call.now)
         metrics.log(connection, run.number, _in_turn(connection, run, points))
         metrics.log_cells(connection, run.number, cells)
     return Reply({"errors": []})
+
+
+def _body(call: Call) -> JsonObject:
+    """Reads the body as Python writes it, with NaN and Infinity, which JSON has no words for and metrics have."""
+    try:
+        parsed = json.loads(call.raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.", code="InvalidRequestContent") from error
+    if not isinstance(parsed, dict):
+        raise BadRequest("The body must be a JSON object.", code="InvalidRequestContent")
+    return parsed
 
 
 def _sort(given: Sequence[JsonObject], now: datetime) -> tuple[list[tuple[Point, bool]], list[Cell]]:
