@@ -63,7 +63,7 @@ class Account:
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """Sends a request whose path goes out as it is given, signed for everything in the container."""
-        container = path.partition("/")[0]
+        container = path.partition("?")[0].partition("/")[0]
         separator = "&" if "?" in path else "?"
         url = f"{self.url}/{path}{separator}{self.sas(container, None, 'racwdl')}"
         with requests.Session() as session:

@@ -5,9 +5,10 @@ import logging
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lazulite import clock
+from lazulite.artifacts import refs
 from lazulite.blob import access, appends, batch, blobs, blocks, containers, copies, dfs, refusals, xml
 from lazulite.blob.batch import SubRequest
 from lazulite.blob.call import BlobCall, BlobReply, ClientGone, FileRange, Receive, Scope, Send, in_thread, read, send
@@ -136,11 +137,17 @@ class BlobService:
             if isinstance(reply.body, FileRange):
                 os.close(reply.body.descriptor)
 
-    async def _attempt(self, scope: Scope, receive: Receive, request_id: str) -> tuple[BlobCall | None, BlobReply]:
-        """Answers a request; whatever goes wrong becomes the answer. Raises ClientGone."""
+    async def _attempt(
+        self, scope: Scope, receive: Receive, request_id: str, signed_path: str | None = None
+    ) -> tuple[BlobCall | None, BlobReply]:
+        """Answers a request; whatever goes wrong becomes the answer. Raises ClientGone.
+
+        signed_path: the path that the client has signed, where that is not the one asked for.
+        """
         call = None
         try:
             call = read(self.storage.home, scope, receive)
+            call = call if signed_path is None else replace(call, raw_path=signed_path)
             return call, await self._answer(call)
         except ClientGone:
             raise
@@ -164,10 +171,13 @@ class BlobService:
 
     async def _answer_one(self, call: BlobCall, request: SubRequest) -> tuple[int, dict[str, str], bytes]:
         """Answers one request of a batch as if it had come alone."""
-        request_id = str(uuid.uuid4())
+        request_id, path = str(uuid.uuid4()), request.raw_path
+        # The SDK writes the account's name before the container, wherever it is that the account was reached.
+        if call.raw_path.startswith(refs.PATH_PREFIX) and not path.startswith(refs.PATH_PREFIX):
+            path = refs.PATH_PREFIX[:-1] + path
         scope = {
             "method": request.method,
-            "raw_path": request.raw_path.encode("latin-1"),
+            "raw_path": path.encode("latin-1"),
             "query_string": request.raw_query.encode("latin-1"),
             "headers": [
                 (name.encode("latin-1"), value.encode("latin-1"))
@@ -176,7 +186,7 @@ class BlobService:
             "scheme": call.scheme,
             "client": (call.client, 0),
         }
-        one, reply = await self._attempt(scope, call.receive, request_id)
+        one, reply = await self._attempt(scope, call.receive, request_id, request.raw_path)
         body = reply.body if isinstance(reply.body, bytes) else b""
         return reply.status, {**_always(one, request_id), **reply.headers, "content-length": str(len(body))}, body
 
