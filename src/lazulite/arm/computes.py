@@ -1,9 +1,14 @@
 """Computes: clusters, instances, attached machines; sizes and usage of the region."""
 
+from itertools import islice
+
 from lazulite import clock, fields
 from lazulite.arm import operations, shapes
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.catalog import quotas, vm_sizes
+from lazulite.engine import nodes, states
+from lazulite.engine.nodes import Node
+from lazulite.engine.states import Job
 from lazulite.errors import BadRequest
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -59,20 +64,21 @@ def _cluster(settings: JsonObject) -> JsonObject:
     if low > high:
         raise BadRequest(f"minNodeCount {low} is over maxNodeCount {high}.", target=at)
     clock.seconds(scale["nodeIdleTimeBeforeScaleDown"], f"{at}.nodeIdleTimeBeforeScaleDown", 0)
-    return {
-        "scaleSettings": scale,
-        "vmPriority": settings.get("vmPriority") or "Dedicated",
-        "allocationState": "Steady",
-        "currentNodeCount": low,
-        "targetNodeCount": low,
-        "nodeStateCounts": {"idleNodeCount": low, "runningNodeCount": 0},
-    }
+    priority = settings.get("vmPriority") or "Dedicated"
+    return {"scaleSettings": scale, "vmPriority": priority, "allocationState": "Steady"}
 
 
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
-    """Prints the properties with the provisioning state and the times."""
+    """Prints the properties with the provisioning state, the times, and of a cluster the nodes that are up."""
+    properties = row.body["properties"]
+    if properties["computeType"] == "AmlCompute":
+        up = _nodes(row, parts)
+        running = sum(node.job is not None for node in up)
+        counts = {"idleNodeCount": len(up) - running, "runningNodeCount": running}
+        inner = {"currentNodeCount": len(up), "targetNodeCount": len(up), "nodeStateCounts": counts}
+        properties = {**properties, "properties": {**properties["properties"], **inner}}
     return {
-        **row.body["properties"],
+        **properties,
         "provisioningState": "Succeeded",
         "provisioningErrors": None,
         "createdOn": clock.iso(row.created_at),
@@ -80,17 +86,44 @@ def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
     }
 
 
+def _nodes(row: Resource, parts: Parts) -> list[Node]:
+    """Lists a cluster's nodes: those that jobs have brought up, and idle ones as far as the minimum asks for more."""
+    with parts.db.read() as connection:
+        used = nodes.of_compute(connection, row.place.scope, row.place.name)
+    taken = {node.number for node in used}
+    low = row.body["properties"]["properties"]["scaleSettings"]["minNodeCount"]
+    free = (number for number in range(low + len(used)) if number not in taken)
+    return [*used, *(Node(number, None, None) for number in islice(free, max(0, low - len(used))))]
+
+
 def list_nodes(call: Call, parts: Parts) -> Reply:
-    """Lists the nodes that are up now: those of the minimum, on this machine."""
+    """Lists the nodes that are up now, each with the job that runs on it."""
     workspace = scopes.workspace(call, parts)
     with parts.db.read() as connection:
         row = COMPUTE.find(connection, workspace, call.ids["name"])
-    count = row.body["properties"]["properties"].get("currentNodeCount", 0)
-    nodes = [
-        {"nodeId": f"{row.place.name}-{number}", "nodeState": "idle", "privateIpAddress": "127.0.0.1"}
-        for number in range(count)
-    ]
-    return Reply({"nodes": nodes, "nextLink": None})
+        if row.body["properties"]["computeType"] != "AmlCompute":
+            return Reply({"nodes": [], "nextLink": None})
+        up = _nodes(row, parts)
+        jobs = {node.number: states.get(connection, node.job) for node in up if node.job is not None}
+    return Reply({"nodes": [_show_node(row, node, jobs.get(node.number)) for node in up], "nextLink": None})
+
+
+def _show_node(row: Resource, node: Node, job: Job | None) -> JsonObject:
+    return {
+        "nodeId": f"{row.place.name}-{node.number}",
+        "nodeState": "running" if job else "idle",
+        "runId": job.name if job else None,
+        "privateIpAddress": "127.0.0.1",
+        "publicIpAddress": None,
+        "port": None,
+    }
+
+
+def put(call: Call, parts: Parts) -> Reply:
+    """Makes or changes a compute; jobs that wait may find room at once."""
+    reply = COMPUTE.put(call, parts)
+    parts.engine.wake()
+    return reply
 
 
 def start(call: Call, parts: Parts) -> Reply:
@@ -117,6 +150,7 @@ def _set_state(call: Call, parts: Parts, state: str) -> Reply:
         resources.put(connection, row.place, body, now=call.now, who=call.who.name)
         operation = begin(connection, f"{workspace}/computes/{row.place.name}", call.now)
         end(connection, operation, None, call.now)
+    parts.engine.wake()
     # 202 and nothing else: the SDK refuses 200 here. Source: wire observations, azure-ai-ml 1.35.2.
     return operations.accepted(call, call.ids["subscription"], operation, None, 202)
 
@@ -135,7 +169,8 @@ def list_usage(call: Call, parts: Parts) -> Reply:
         inner = row.body["properties"].get("properties") or {}
         size = vm_sizes.find(str(inner.get("vmSize")))
         if size:
-            used[size.family] = used.get(size.family, 0) + size.vcpus * inner.get("currentNodeCount", 1)
+            up = len(_nodes(row, parts)) if row.body["properties"]["computeType"] == "AmlCompute" else 1
+            used[size.family] = used.get(size.family, 0) + size.vcpus * up
     return shapes.page(quotas.usages(call.ids["subscription"], call.ids["location"], used, len(rows)))
 
 
@@ -145,8 +180,9 @@ _ONE = f"{scopes.WORKSPACE}/computes/{{name}}"
 _REGION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"
 
 ROUTES = (
-    *COMPUTE.routes(),
-    Route("PATCH", _ONE, COMPUTE.put),
+    *(route for route in COMPUTE.routes() if route.method != "PUT"),
+    Route("PUT", _ONE, put),
+    Route("PATCH", _ONE, put),
     Route("POST", f"{_ONE}/listNodes", list_nodes),
     Route("POST", f"{_ONE}/start", start),
     Route("POST", f"{_ONE}/stop", stop),

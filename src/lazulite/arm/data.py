@@ -2,17 +2,20 @@
 
 from lazulite import fields
 from lazulite.arm.families import Asset, Context, one_of
+from lazulite.engine import references
 from lazulite.http.call import JsonObject
 
 _TYPES = ("uri_file", "uri_folder", "mltable")
 
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
-    """Checks the uri and the type."""
-    fields.text(given, "properties.dataUri", required=True)
+    """Checks the uri and the type; what a job made is found."""
+    home, uri = context.parts.settings.home, fields.text(given, "properties.dataUri", required=True)
+    uri, _ = references.of_made(context.connection, home, context.workspace, uri)
     return {
         "isAnonymous": False,
         **given,
+        "dataUri": uri,
         "dataType": one_of(given, "dataType", _TYPES),
         "tags": given.get("tags") or {},
         "properties": given.get("properties") or {},

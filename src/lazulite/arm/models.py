@@ -2,6 +2,7 @@
 
 from lazulite import fields
 from lazulite.arm.families import Asset, Context
+from lazulite.engine import references
 from lazulite.errors import BadRequest
 from lazulite.http.call import JsonObject
 
@@ -9,8 +10,9 @@ _TYPES = {"custom_model": "custom_model", "mlflow_model": "mlflow_model", "trito
 
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
-    """Checks the uri and the type. `flavors` is always an object: the SDK calls `.items()` on it."""
-    fields.text(given, "properties.modelUri", required=True)
+    """Checks the uri and the type; what a job made is found. `flavors` is an object: the SDK calls `.items()` on it."""
+    home, uri = context.parts.settings.home, fields.text(given, "properties.modelUri", required=True)
+    uri, job = references.of_made(context.connection, home, context.workspace, uri)
     kind = fields.text(given, "properties.modelType") or "custom_model"
     # Older clients write CustomModel, MLFlowModel, TritonModel.
     known = {name.replace("_", ""): name for name in _TYPES}
@@ -21,6 +23,8 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     return {
         "isAnonymous": False,
         **given,
+        "modelUri": uri,
+        "jobName": fields.text(given, "properties.jobName") or job or None,
         "modelType": known[kind.replace("_", "").lower()],
         "flavors": fields.nested(given, "properties.flavors"),
         "tags": given.get("tags") or {},

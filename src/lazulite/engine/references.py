@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from lazulite.artifacts.locate import locate
 from lazulite.engine import states
 from lazulite.engine.states import Job
 from lazulite.errors import NotFound
 from lazulite.ids import AssetId, WorkspaceId, parse_asset
-from lazulite.store import assets
+from lazulite.store import assets, datastores
 from lazulite.tracking import runs
 
 ARTIFACT_STORE = "workspaceartifactstore"
@@ -71,6 +73,20 @@ def resolve(connection: Connection, workspace: WorkspaceId, uri: str, kind: str 
         return uri
     row = assets.resolve(connection, asset)
     return resolve(connection, workspace, str(row.body["properties"][_FIELD[asset.kind]]), kind)
+
+
+def of_made(connection: Connection, home: Path, workspace: WorkspaceId, uri: str) -> tuple[str, str]:
+    """Returns where what a job or a run made lies, and the name of that job; any other URI as it is, and "".
+
+    Clients cannot download from `azureml://jobs/…` or `runs:/…`, so assets are registered with what these mean.
+    Raises NotFound when there is no such job, output or file.
+    """
+    made = _JOB.fullmatch(uri) or _RUN.fullmatch(uri)
+    if not made:
+        return uri, ""
+    place = resolve(connection, workspace, uri)
+    locate(home, place, datastores.reader(connection, workspace))
+    return long_form(place, workspace), made["job"]
 
 
 def _asset(uri: str, kind: str, workspace: WorkspaceId) -> AssetId | None:
