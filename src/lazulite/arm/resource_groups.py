@@ -17,14 +17,27 @@ _TENANT_NAME = "Lazulite"
 
 
 def get_subscription(call: Call, parts: Parts) -> Reply:
-    """Answers any subscription that is asked for: there is no bill."""
-    return Reply(_subscription(call.ids["subscription"], call))
+    """Answers any subscription that is asked for: there is no bill. From then on it is listed.
+
+    SDK v1 asks for nothing in a subscription before it has seen it in the list.
+    """
+    subscription = call.ids["subscription"]
+    place = Place(subscription.lower(), "subscriptions", subscription)
+    with parts.db.read() as connection:
+        is_known = resources.get(connection, place)
+    if not is_known:
+        with parts.db.write() as connection:
+            resources.put(connection, place, {}, now=call.now, who=call.who.name)
+    return Reply(_subscription(subscription, call))
 
 
 def list_subscriptions(call: Call, parts: Parts) -> Reply:
-    """Lists the subscriptions that something lies in."""
+    """Lists the subscriptions that something lies in, and those that were asked for."""
     with parts.db.read() as connection:
-        rows = resources.everywhere(connection, "resourceGroups")
+        rows = [
+            *resources.everywhere(connection, "resourceGroups"),
+            *resources.everywhere(connection, "subscriptions"),
+        ]
     return shapes.page([_subscription(name, call) for name in sorted({row.place.scope for row in rows})])
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lazulite import settings
-from lazulite.cli import lock, process
+from lazulite.cli import lock, process, subscriptions
 from lazulite.cli.grammar import HOME, Arguments, Command, Group, Misuse, flag
 from lazulite.identity.environment import client_environment
 from lazulite.settings import Settings
@@ -37,6 +37,7 @@ def _run(arguments: Arguments) -> None:
     own = settings.read(home=arguments.home)
     found = process.ensure(process.with_free_ports(own)).settings(own)
     environment = {**os.environ, **_environment(found, arguments.no_proxy), "PATH": _path_with_az(found)}
+    subscriptions.introduce(found, command, os.environ, Path.cwd())
     program = shutil.which(command[0], path=environment["PATH"])
     try:
         os.execvpe(program or command[0], command, environment)  # signals and the exit code are the program's own
