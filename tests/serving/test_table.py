@@ -22,10 +22,10 @@ def endpoint(auth: str = "Key", **more: object) -> WantedEndpoint:
 
 
 def deployment(
-    generation: int = 3, live: int = 3, variables: dict[str, str] | None = None, **properties: object
+    generation: int = 3, first: int = 1, live: int = 3, variables: dict[str, str] | None = None, **properties: object
 ) -> Wanted:
     body = {"sku": {"capacity": 2}, "properties": {"environmentVariables": variables or {}, **properties}}
-    return Wanted(HERE, "Ep", "Blue", wanted.spec_of(body), generation, live, "Succeeded", "operation")
+    return Wanted(HERE, "Ep", "Blue", wanted.spec_of(body), generation, first, live, "Succeeded", "operation")
 
 
 def workers(generation: int, *kinds: str) -> Crew:
@@ -45,13 +45,14 @@ def test_only_ready_workers_of_the_live_generation_answer() -> None:
 
 def test_a_crew_of_a_deleted_deployment_does_not_answer_for_its_successor() -> None:
     crews = {"ep/blue": workers(3, "ready")}
-    routes = table([endpoint()], [deployment(generation=9, live=0)], crews)["ep"].deployments["blue"]
+    routes = table([endpoint()], [deployment(generation=9, first=9, live=0)], crews)["ep"].deployments["blue"]
     assert routes.workers == ()
 
 
-def test_a_new_generation_answers_before_it_is_recorded_as_live() -> None:
+@pytest.mark.parametrize("asked_for", [4, 5], ids=["before it is recorded", "when another body was asked for meanwhile"])
+def test_a_new_generation_answers_from_the_moment_it_is_ready(asked_for: int) -> None:
     crews = {"ep/blue": workers(4, "ready")}
-    routes = table([endpoint()], [deployment(generation=4, live=3)], crews)["ep"].deployments["blue"]
+    routes = table([endpoint()], [deployment(generation=asked_for, live=3)], crews)["ep"].deployments["blue"]
     assert len(routes.workers) == 1
 
 

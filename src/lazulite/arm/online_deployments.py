@@ -1,7 +1,5 @@
 """Online deployments: what an endpoint's requests are answered by. Made by serving/supervisor.py after the reply."""
 
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from lazulite import fields
@@ -15,6 +13,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER, WorkspaceId
 from lazulite.serving import logs, sources, stage, wanted
+from lazulite.serving.sources import Sources
 from lazulite.store import resources
 from lazulite.store.operations import begin
 from lazulite.store.resources import Place, Resource
@@ -58,10 +57,13 @@ def put(call: Call, parts: Parts) -> Reply:
     """
     workspace, endpoint = scopes.workspace(call, parts), call.ids["endpoint"]
     name = wanted.check_endpoint_name(call.ids["name"], "deployment")
+    body = _complete(call.body)
+    with parts.db.read() as connection:
+        _endpoint(connection, workspace, endpoint)
+        found = sources.find(connection, parts.settings.home, workspace, wanted.spec_of(body))
+    _check_size(body, found)
     with parts.db.write() as connection:
         parent = _endpoint(connection, workspace, endpoint)
-        body = _complete(call.body)
-        _check(connection, parts.settings.home, workspace, body)
         reply = _ask(connection, workspace, f"{parent.place.name}/{name}", body, call)
     parts.supervisor.wake()
     return reply
@@ -70,18 +72,21 @@ def put(call: Call, parts: Parts) -> Reply:
 def patch(call: Call, parts: Parts) -> Reply:
     """Changes tags, the number of instances, or the properties that the body names."""
     workspace = scopes.workspace(call, parts)
-    with parts.db.write() as connection:
+    with parts.db.read() as connection:
         row = _find(connection, workspace, call)
         given = shapes.patched(row.body, call.body)
         body = _complete({**given, "sku": {**row.body["sku"], **(given["sku"] or {})}})
-        _check(connection, parts.settings.home, workspace, body)
+        found = sources.find(connection, parts.settings.home, workspace, wanted.spec_of(body))
+    _check_size(body, found)
+    with parts.db.write() as connection:
+        row = _find(connection, workspace, call)
         reply = _ask(connection, workspace, row.place.name, body, call)
     parts.supervisor.wake()
     return reply
 
 
 def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonObject, call: Call) -> Reply:
-    """Writes the body and asks for it. The same body again asks for nothing that is not there already."""
+    """Writes the body and asks for it to be made, also when it is the body that was there before."""
     endpoint, _, name = path.partition("/")
     place = Place(workspace.scope, wanted.DEPLOYMENTS, path)
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
@@ -116,16 +121,16 @@ def _filled(properties: JsonObject, name: str) -> JsonObject:
     return {field: value for field, value in found.items() if value is not None}
 
 
-def _check(connection: Connection, home: Path, workspace: WorkspaceId, body: JsonObject) -> None:
-    spec = wanted.spec_of(body)
-    found = sources.find(connection, home, workspace, spec)
+def _check_size(body: JsonObject, found: Sources) -> None:
+    """Refuses a VM size that Azure would refuse. Walks the model's folder, so no transaction may be open."""
     if body["properties"]["endpointComputeType"] != "Managed":
         return
-    if not spec.instance_type:
+    name = body["properties"].get("instanceType")
+    if not name:
         raise BadRequest("A managed deployment needs an instance_type.", target="properties.instanceType")
-    problem = vm_sizes.check_online_size(spec.instance_type)
+    problem = vm_sizes.check_online_size(name)
     if not problem and found.model:
-        problem = vm_sizes.check_memory(spec.instance_type, found.model.size_bytes)
+        problem = vm_sizes.check_memory(name, found.model.size_bytes)
     if problem and problem.is_refusal:
         raise BadRequest(problem.message, code=problem.code, target="properties.instanceType", hint=problem.hint)
 

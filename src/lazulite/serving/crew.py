@@ -1,11 +1,13 @@
 """The worker processes of one generation of a deployment: started together, watched, replaced, stopped."""
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from lazulite.artifacts import lines
+from lazulite.errors import LazuliteError
 from lazulite.serving import routing, workers
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
@@ -53,8 +55,15 @@ class Crew:
 
 
 def start(generation: int, specs: Sequence[WorkerSpec], now: datetime) -> Crew:
-    """Launches every worker; none is ready yet."""
-    return Crew(generation, [_member(spec, workers.launch(spec), now) for spec in specs])
+    """Launches every worker, none of which is ready yet; or none, when one of them cannot be launched."""
+    crew = Crew(generation)
+    try:
+        for spec in specs:
+            crew.members.append(_member(spec, workers.launch(spec), now))
+    except (LazuliteError, OSError):
+        stop(crew, grace_s=0)
+        raise
+    return crew
 
 
 def adopt(generation: int, folder: Path, now: datetime) -> Crew | None:
@@ -78,30 +87,50 @@ def watch(crew: Crew, now: datetime) -> bool:
         if member.restart_at is None:
             _look(member, now)
         elif now >= member.restart_at:
-            member.worker = workers.launch(member.spec)
-            member.started_at, member.restart_at = now, None
-            member.state = workers.probe(member.worker, now)
+            _restart(member, now)
     return crew.routes() != before
 
 
 def _look(member: Member, now: datetime) -> None:
     member.state = workers.probe(member.worker, now)
-    if member.state.kind not in ("failed", "dead"):
+    if member.state.kind in ("failed", "dead"):
+        _note(member, member.state.reason.partition("\n")[0])
+        workers.stop(member.worker, grace_s=0)
+        _wait(member, now)
+
+
+def _restart(member: Member, now: datetime) -> None:
+    """Launches a worker in a dead one's place. What stands in the way, a full disk say, may be gone at the next try."""
+    try:
+        member.worker = workers.launch(member.spec)
+    except (LazuliteError, OSError) as error:
+        _note(member, f"{member.spec.id} cannot be started again: {error}")
+        _wait(member, now)
         return
-    lines.writer(member.spec.console)(member.state.reason.partition("\n")[0])
-    workers.stop(member.worker, grace_s=0)
+    member.started_at, member.restart_at = now, None
+    member.state = workers.probe(member.worker, now)
+
+
+def _wait(member: Member, now: datetime) -> None:
+    """Says when the worker is launched again: at once, then after longer and longer waits."""
     if now - member.started_at > _STEADY:
         member.failures = 0
-    delay = min(_BACKOFF_FIRST_S * 2**member.failures, _BACKOFF_LAST_S) if member.failures else 0.0
+    delay = min(_BACKOFF_FIRST_S * 2 ** min(member.failures, 10), _BACKOFF_LAST_S) if member.failures else 0.0
     member.failures += 1
+    member.started_at = now
     member.restart_at = now + timedelta(seconds=delay)
+
+
+def _note(member: Member, text: str) -> None:
+    with contextlib.suppress(OSError):  # a worker is watched though nothing can be written down
+        lines.writer(member.spec.console)(text)
 
 
 def end(crew: Crew, ids: Collection[str]) -> None:
     """Ends those of a crew's workers that answer nobody any more; `watch` starts others in their place."""
     for member in crew.members:
         if member.spec.id in ids and member.restart_at is None:
-            lines.writer(member.spec.console)(f"Worker {member.worker.pid} does not come back from a request: ended.")
+            _note(member, f"Worker {member.worker.pid} does not come back from a request: ended.")
             workers.stop(member.worker, grace_s=0)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 from lazulite import clock
 from lazulite.errors import Unavailable
@@ -11,6 +12,8 @@ from lazulite.settings import Settings
 
 _STOPS_WITHIN_S = 5.0
 _POLL_S = 0.02
+_BACKOFF_FIRST = timedelta(seconds=1)
+_BACKOFF_LAST = timedelta(seconds=30)
 # One that was killed is back at once; one that cannot start, since its port is taken, say, is not tried without pause.
 _STARTS_EVERY_S = 2.0
 
@@ -21,6 +24,8 @@ class GatewayProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._child: subprocess.Popen[bytes] | None = None
+        self._starts_again_at: datetime | None = None
+        self._failures = 0
         self._start_not_before = 0.0
 
     def adopt(self) -> None:
@@ -32,14 +37,22 @@ class GatewayProcess:
         if port != self._settings.scoring_port:
             self.stop()
 
-    def ensure(self) -> None:
-        """Starts the gateway unless one answers or is just starting. Its own log says why it ends, if it does."""
+    def ensure(self, now: datetime) -> None:
+        """Starts the gateway unless one answers or is just starting. Its own log says why it ends, if it does.
+
+        One that does not come up, since its port is taken say, is started again after longer and longer waits.
+        """
         if self._child and self._child.poll() is None:
             return
-        now = clock.monotonic()
-        if now >= self._start_not_before and not self._answers():
-            self._start_not_before = now + _STARTS_EVERY_S
-            self._child = self._start()
+        if self._starts_again_at and now < self._starts_again_at:
+            return
+        if self._answers():
+            return
+        if self._starts_again_at and now > self._starts_again_at + _BACKOFF_LAST:
+            self._failures = 0
+        self._child = self._start()
+        self._starts_again_at = now + min(_BACKOFF_FIRST * 2**self._failures, _BACKOFF_LAST)
+        self._failures = min(self._failures + 1, 10)
 
     def reload(self) -> None:
         """Returns when the gateway has read the routing file; one that starts later reads it anyway."""

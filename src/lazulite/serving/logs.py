@@ -26,5 +26,15 @@ def limit(folder: Path) -> None:
     path = console(folder)
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size > _LIMIT_BYTES:
-            shutil.copyfile(path, path.with_name("console.log.1"))
+            shutil.copyfile(path, _older(path))
             os.truncate(path, 0)
+
+
+def forget(folder: Path) -> None:
+    """Removes a deleted deployment's logs, so that a new one of its name starts afresh."""
+    for path in (console(folder), storage(folder), _older(console(folder))):
+        path.unlink(missing_ok=True)
+
+
+def _older(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")

@@ -1,9 +1,7 @@
 """A deployment's folder: its code and model put where Azure puts them, its environment built, its variables set."""
 
-import contextlib
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,20 +116,10 @@ def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list
     ]
 
 
-def set_aside(settings: Settings, label: str) -> Path:
-    """Moves a deleted deployment's folder out of the way at once, so that a new one of its name starts afresh."""
-    aside = settings.home / "endpoints" / f".deleted-{uuid.uuid4().hex}"
-    with contextlib.suppress(FileNotFoundError):
-        folder_of(settings.home, label).rename(aside)
-    return aside
-
-
 def discard_all_but(settings: Settings, live: Mapping[str, int]) -> None:
     """Removes what a platform that died had begun or not yet removed; live: the generation to keep by label."""
     root = settings.home / "endpoints"
-    for path in root.glob(".deleted-*"):
-        shutil.rmtree(path, ignore_errors=True)
-    for folder in root.glob("[!.]*/*"):
+    for folder in root.glob("*/*"):
         label = f"{folder.parent.name}/{folder.name}"
         if label not in live:
             shutil.rmtree(folder, ignore_errors=True)

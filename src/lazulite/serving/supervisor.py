@@ -1,5 +1,6 @@
 """Makes what is wanted true: one loop that starts, replaces and ends crews, and tells the gateway who answers."""
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from lazulite import clock
 from lazulite.artifacts import lines
-from lazulite.errors import LazuliteError, UserCodeError
+from lazulite.artifacts.files import full_disk_is_an_error
+from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 from lazulite.serving import crew, logs, routing, sources, stage, wanted, workers
 from lazulite.serving.crew import Crew
 from lazulite.serving.gateway_process import GatewayProcess
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.5
 _KEEP_HOUSE_EVERY = timedelta(seconds=2)
 _READY_POLL_S = 0.02
+_RECORD_AGAIN_S = 1.0
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
 
 
@@ -34,10 +37,13 @@ class Supervisor:
         self._settings = settings
         self._db = db
         self._gateway = GatewayProcess(settings)
-        self._crews: dict[str, Crew] = {}
+        self._crews: dict[str, Crew] = {}  # those that answer, by `endpoint/deployment`
         self._making: dict[str, threading.Thread] = {}
-        self._lock = threading.RLock()  # of _crews, _making and the routing file
-        self._kept_house_at = clock.now()
+        self._lock = threading.RLock()  # of _crews, _making, _retiring and the routing file
+        self._retiring: list[Crew] = []  # those that still answer what they have
+        self._began_at, self._began_monotonic = clock.now(), clock.monotonic()
+        self._kept_house_at = self._now()
+        self._is_published = True
         self._awake = threading.Event()
         self._is_stopping = False
         self._loop = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -45,10 +51,10 @@ class Supervisor:
     def start(self) -> None:
         """Finds again what ran before, starts the gateway if none runs, and begins to watch."""
         self._settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._adopt(clock.now())
+        self._adopt(self._now())
         self.publish()
         self._gateway.adopt()
-        self._gateway.ensure()
+        self._gateway.ensure(self._now())
         self._loop.start()
 
     def stop(self) -> None:
@@ -61,33 +67,49 @@ class Supervisor:
         """Ends every worker and the gateway; all come back with the next start."""
         self._gateway.stop()
         with self._lock:
-            for label in list(self._crews):
-                crew.stop(self._crews.pop(label), grace_s=1)
+            for one in (*self._crews.values(), *self._retiring):
+                crew.stop(one, grace_s=1)
+            self._crews.clear()
 
     def wake(self) -> None:
         """Makes the loop look now rather than at its next tick."""
         self._awake.set()
 
-    def publish(self) -> None:
-        """Writes who may call what and who answers, and waits until the gateway has read it."""
-        with self._lock, self._db.read() as connection:
-            endpoints, deployments = wanted.all_endpoints(connection), wanted.all_deployments(connection)
+    def publish(self) -> bool:
+        """Writes who may call what and who answers, and waits until the gateway has read it.
+
+        Returns False when it could not be written, since the disk is full: the loop tries again until it can.
+        """
+        with self._lock:
+            with self._db.read() as connection:
+                endpoints, deployments = wanted.all_endpoints(connection), wanted.all_deployments(connection)
             generation = int(clock.now().timestamp() * 1000)
             routes = routing.Routes(generation, table(endpoints, deployments, self._crews))
-            routing.write(self._settings.home / "routing.json", routes)
+            try:
+                routing.write(self._settings.home / "routing.json", routes)
+            except OSError as error:
+                log.error("routing.json cannot be written: %s; the gateway keeps the routes that it has", error)
+                self._is_published = False
+                return False
+            self._is_published = True
         self._gateway.reload()
+        return True
+
+    def _now(self) -> datetime:
+        """Returns the time by a clock that nobody sets: waits and deadlines hold though the machine's clock jumps."""
+        return self._began_at + timedelta(seconds=clock.monotonic() - self._began_monotonic)
 
     def _run(self) -> None:
         while not self._is_stopping:
             self._awake.wait(_TICK_S)
             self._awake.clear()
             try:
-                self._tick(clock.now())
+                self._tick(self._now())
             except Exception:
                 log.exception("the supervisor stumbled; it goes on")
 
     def _tick(self, now: datetime) -> None:
-        self._gateway.ensure()
+        self._gateway.ensure(now)
         with self._db.read() as connection:
             deployments = {one.label: one for one in wanted.all_deployments(connection)}
         with self._lock:
@@ -97,7 +119,7 @@ class Supervisor:
                     self._begin_making(deployment)
             self._keep_house(now)
             changed = [label for label, one in self._crews.items() if crew.watch(one, now)]
-        if changed:
+        if changed or not self._is_published:
             self.publish()
 
     def _keep_house(self, now: datetime) -> None:
@@ -134,14 +156,16 @@ class Supervisor:
 
     def _end_unwanted(self, deployments: dict[str, Wanted]) -> None:
         for label in [label for label in self._crews if label not in deployments]:
-            self._retire(self._crews.pop(label), stage.set_aside(self._settings, label))
+            logs.forget(stage.folder_of(self._settings.home, label))
+            self._retiring.append(self._crews.pop(label))
+            self._retire(self._retiring[-1], label)
 
     def _needs_making(self, deployment: Wanted) -> bool:
+        """Tells what nobody makes: what was asked for, and what was live once but has lost its folder."""
         if deployment.label in self._making:
             return False
-        if deployment.state in ("Creating", "Updating"):
-            return True
-        return deployment.live_generation > 0 and deployment.label not in self._crews
+        is_lost = deployment.state == "Succeeded" and deployment.label not in self._crews
+        return deployment.state in ("Creating", "Updating") or is_lost
 
     def _begin_making(self, deployment: Wanted) -> None:
         thread = threading.Thread(target=self._make, args=(deployment,), name=f"make {deployment.label}", daemon=True)
@@ -149,21 +173,40 @@ class Supervisor:
         thread.start()
 
     def _make(self, deployment: Wanted) -> None:
+        """Makes a generation, puts it in the place of the one before, records how that went; in a thread of its own.
+
+        Only when it is recorded, and the gateway has heard of it, the crew before ends: no request fails, and a
+        platform that dies on the way finds what answered.
+        """
+        made, error = self._try(deployment)
+        before = self._place(deployment, made) if made else None
+        if made and self._crews.get(deployment.label) is not made:
+            crew.stop(made, grace_s=0)
+            made, error = None, _superseded()
+        self._record(deployment, error)
+        if before:
+            self._retire(before, deployment.label)
+        if not made:
+            shutil.rmtree(self._folder(deployment.label, deployment.generation), ignore_errors=True)
+        with self._lock:
+            self._making.pop(deployment.label, None)
+        self.wake()
+
+    def _try(self, deployment: Wanted) -> tuple[Crew | None, LazuliteError | None]:
         folder = stage.folder_of(self._settings.home, deployment.label)
-        folder.mkdir(parents=True, exist_ok=True)
         write = lines.writer(logs.storage(folder))
-        error: LazuliteError | None = None
-        made: Crew | None = None
         try:
-            made = self._bring_up(deployment, write)
+            with full_disk_is_an_error():
+                folder.mkdir(parents=True, exist_ok=True)
+                return self._bring_up(deployment, write), None
         except LazuliteError as problem:
             error = problem
         except Exception as problem:
             log.exception("making %s failed", deployment.label)
             error = LazuliteError(f"Lazulite failed to make {deployment.label}: {problem!r}.")
-        if error:
+        with contextlib.suppress(OSError):
             write(f"failed: {error.message}")
-        self._settle(deployment, made, error)
+        return None, error
 
     def _bring_up(self, deployment: Wanted, write: Callable[[str], None]) -> Crew:
         """Stages and starts a generation, and waits until all of its workers are ready."""
@@ -174,14 +217,14 @@ class Supervisor:
         made = crew.start(deployment.generation, stage.worker_specs(self._settings, deployment, staged), clock.now())
         try:
             self._await_ready(deployment, made)
-        except LazuliteError:
+        except (LazuliteError, OSError):
             crew.stop(made, grace_s=0)
             raise
         write(f"ready: {len(made.members)} workers")
         return made
 
     def _await_ready(self, deployment: Wanted, made: Crew) -> None:
-        deadline = clock.now().timestamp() + deployment.spec.startup_s
+        deadline = self._now() + timedelta(seconds=deployment.spec.startup_s)
         while not made.is_ready:
             for member in made.members:
                 member.state = workers.probe(member.worker, clock.now())
@@ -193,8 +236,8 @@ class Supervisor:
                     hint="online_deployments.get_logs() shows all that it printed.",
                 )
             if self._is_stale(deployment):
-                raise UserCodeError("It was deleted or asked for anew while it started.", code="OperationCanceled")
-            if clock.now().timestamp() > deadline:
+                raise _superseded()
+            if self._now() > deadline:
                 raise UserCodeError(
                     f"init() has not returned after {deployment.spec.startup_s:g} s.",
                     code="ResourceNotReady",
@@ -208,33 +251,45 @@ class Supervisor:
         with self._db.read() as connection:
             return wanted.generation(connection, deployment) != deployment.generation
 
-    def _settle(self, deployment: Wanted, made: Crew | None, error: LazuliteError | None) -> None:
-        """Records how a making ended, and puts the new crew in the old one's place before that is told to anyone."""
-        if self._is_stopping:
-            return  # the next platform begins this generation anew
+    def _place(self, deployment: Wanted, made: Crew) -> Crew | None:
+        """Makes a crew the one that answers, if it is wanted still; returns the one before, which is to be retired."""
         with self._lock:
+            if self._is_stale(deployment):
+                return None
             before = self._crews.get(deployment.label)
-            is_current = not self._is_stale(deployment)
-            if made and is_current:
-                self._crews[deployment.label] = made
-            self._making.pop(deployment.label, None)
-        if made and is_current:
-            self.publish()
-        with self._db.write() as connection:
-            wanted.settle(connection, deployment, error.wire() if error else None)
-            end(connection, deployment.operation, error.wire() if error else None, clock.now())
-        if made and is_current and before:
-            folder = stage.folder_of(self._settings.home, deployment.label) / str(before.generation)
-            self._retire(before, folder)
-        elif made and not is_current:
-            crew.stop(made, grace_s=0)
-        self.wake()
+            self._crews[deployment.label] = made
+            if before:
+                self._retiring.append(before)
+            return before
 
-    def _retire(self, old: Crew, folder: Path) -> None:
+    def _record(self, deployment: Wanted, error: LazuliteError | None) -> None:
+        """Tells the gateway, then whoever polls. On a full disk it tries again until it can."""
+        told = error.wire() if error else None
+        while not self._is_stopping:  # the next platform begins this generation anew
+            try:
+                if error or self.publish():
+                    with self._db.write() as connection:
+                        wanted.settle(connection, deployment, told)
+                        end(connection, deployment.operation, told, clock.now())
+                    return
+            except OutOfSpace as problem:
+                log.error("how %s went cannot be recorded: %s", deployment.label, problem)
+            clock.sleep(_RECORD_AGAIN_S)
+
+    def _retire(self, old: Crew, label: str) -> None:
         """Ends a crew that the gateway no longer sends to, once it has answered what it has; removes its folder."""
 
         def finish() -> None:
             crew.stop(old, grace_s=_LAST_ANSWER_S)
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self._folder(label, old.generation), ignore_errors=True)
+            with self._lock:
+                self._retiring.remove(old)
 
-        threading.Thread(target=finish, name=f"retire {folder.name}", daemon=True).start()
+        threading.Thread(target=finish, name=f"retire {label}", daemon=True).start()
+
+    def _folder(self, label: str, generation: int) -> Path:
+        return stage.folder_of(self._settings.home, label) / str(generation)
+
+
+def _superseded() -> UserCodeError:
+    return UserCodeError("It was deleted or asked for anew while it was made.", code="OperationCanceled")

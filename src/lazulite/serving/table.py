@@ -48,13 +48,11 @@ def _endpoint(
 
 
 def _answering(deployment: Wanted, crews: Mapping[str, Crew]) -> tuple[routing.Worker, ...]:
-    """Returns the ready workers of a deployment. A crew of another generation than those that it can have now is left
-    from a deployment of the same name that was deleted: it must not answer for the new one.
+    """Returns the ready workers of a deployment. A crew that is older than the deployment itself is left from one of
+    the same name that was deleted: it must not answer for the new one.
     """
     crew = crews.get(deployment.label)
-    if crew and crew.generation in (deployment.live_generation, deployment.generation):
-        return crew.routes()
-    return ()
+    return crew.routes() if crew and crew.generation >= deployment.first_generation else ()
 
 
 def _deployment(deployment: Wanted, answering: tuple[routing.Worker, ...]) -> routing.Deployment:

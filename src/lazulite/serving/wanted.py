@@ -57,13 +57,18 @@ class DeploymentSpec:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A deployment that should run. generation counts its bodies, live_generation is the one that serves, or 0."""
+    """A deployment that should run.
+
+    generation: counts the bodies asked for, on this platform. first_generation: that of its first body; what is older
+    belongs to a deleted deployment of its name. live_generation: the one that serves, or 0.
+    """
 
     workspace: WorkspaceId
     endpoint: str
     name: str
     spec: DeploymentSpec
     generation: int
+    first_generation: int
     live_generation: int
     state: str
     operation: str
@@ -156,6 +161,7 @@ def ask(connection: Connection, scope: str, endpoint: str, name: str, operation:
                 endpoint=endpoint.lower(),
                 name=name.lower(),
                 generation=number,
+                first_generation=number,
                 live_generation=0,
                 state="Creating",
                 operation=operation,
@@ -167,22 +173,22 @@ def ask(connection: Connection, scope: str, endpoint: str, name: str, operation:
     return number
 
 
-def settle(connection: Connection, deployment: Wanted, error: dict[str, Any] | None) -> bool:
-    """Moves a deployment from Creating or Updating to Succeeded or Failed, if it still is at that generation.
+def settle(connection: Connection, deployment: Wanted, error: dict[str, Any] | None) -> None:
+    """Records how the making of a generation ended: what is live now, and Succeeded or Failed.
 
-    Returns False when it is not: it was deleted or asked for anew meanwhile, and the result is stale.
+    The state stays when another body was asked for meanwhile; what became live is live all the same, until that is.
     """
-    values: dict[str, Any] = {"state": "Failed" if error else "Succeeded", "error": error}
-    if not error:
-        values["live_generation"] = deployment.generation
     at = _at(deployment.workspace.scope, deployment.endpoint, deployment.name)
-    result = connection.execute(
+    of_this = (*at, deployments.c.first_generation <= deployment.generation)
+    if not error:
+        newer = deployments.c.live_generation < deployment.generation
+        values: dict[str, Any] = {"live_generation": deployment.generation}
+        connection.execute(update(deployments).where(*of_this, newer).values(**values))
+    connection.execute(
         update(deployments)
         .where(*at, deployments.c.generation == deployment.generation)
-        .where(deployments.c.state.in_(("Creating", "Updating")))
-        .values(**values)
+        .values(state="Failed" if error else "Succeeded", error=error)
     )
-    return result.rowcount == 1
 
 
 def state(connection: Connection, scope: str, endpoint: str, name: str) -> tuple[str, dict[str, Any] | None]:
@@ -212,9 +218,8 @@ def all_deployments(connection: Connection) -> list[Wanted]:
         if resource:
             endpoint, _, name = resource.place.name.partition("/")
             workspace, spec = workspace_of(row.scope).id, spec_of(resource.body)
-            found.append(
-                Wanted(workspace, endpoint, name, spec, row.generation, row.live_generation, row.state, row.operation)
-            )
+            generations = (row.generation, row.first_generation, row.live_generation)
+            found.append(Wanted(workspace, endpoint, name, spec, *generations, row.state, row.operation))
     return found
 
 

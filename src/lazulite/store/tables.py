@@ -38,7 +38,10 @@ class Moment(TypeDecorator[datetime]):
 
 
 # SQL statements for databases made by an older build; append-only, each run once. See store.db.Database.
-MIGRATIONS: tuple[str, ...] = ("CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",)
+MIGRATIONS: tuple[str, ...] = (
+    "CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",
+    "ALTER TABLE deployments ADD COLUMN first_generation INTEGER NOT NULL DEFAULT 0",
+)
 
 resources = Table(
     "resources",
@@ -68,6 +71,7 @@ deployments = Table(
     Column("endpoint", String, primary_key=True),
     Column("name", String, primary_key=True),
     Column("generation", Integer, nullable=False),  # counts the bodies asked for; each has a folder of its own
+    Column("first_generation", Integer, nullable=False),  # older ones belong to a deleted deployment of this name
     Column("live_generation", Integer, nullable=False),  # the one that answers requests now, 0 for none
     Column("state", String, nullable=False),  # ARM's provisioningState
     Column("error", JSON),
@@ -264,6 +268,7 @@ logged_models = Table(
     Column("created_at", Moment, nullable=False),
     Column("modified_at", Moment, nullable=False),
     UniqueConstraint("scope", "id"),
+    UniqueConstraint("scope", "folder"),
     Index("logged_models_by_experiment", "scope", "experiment", "number"),
 )
 
