@@ -89,7 +89,7 @@ def _update(arguments: Arguments) -> Json:
 
 
 def _change(fields: dict[str, Any]) -> Json:
-    """Turns `{"display_name": "x", "tags.a": 1}` into run history's words: `{"displayName": "x", "tags": {"a": "1"}}`."""
+    """Turns `{"display_name": "x", "tags.a": 1}` into run history's `{"displayName": "x", "tags": {"a": "1"}}`."""
     change: dict[str, Any] = {}
     for field, value in fields.items():
         name, _, key = field.partition(".")

@@ -124,8 +124,7 @@ class Arm:
         page = self.get(path, query)
         values = list(page["value"])
         while page.get("nextLink") and (limit is None or len(values) < limit):
-            link = urlsplit(page["nextLink"])
-            page = self._send("GET", f"{link.path}?{link.query}").json()
+            page = self._get_link(page["nextLink"]).json()
             values += page["value"]
         return values[:limit]
 
@@ -140,16 +139,25 @@ class Arm:
 
     def finish(self, answer: Answer) -> None:
         """Waits for the operation that an answer has begun, if it has. Raises Refused with its error if it fails."""
-        where = answer.headers.get("azure-asyncoperation")
         pause_s = _POLL_S
-        while where:
-            link = urlsplit(where)
-            state = self._send("GET", f"{link.path}?{link.query}").json()
-            if state["status"].lower() in _DONE:
-                return _raise_failure(state)
+        while not self._has_ended(answer):
             clock.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _POLL_LIMIT_S)
-        return None
+
+    def _has_ended(self, answer: Answer) -> bool:
+        """Asks where the answer says that one should: for the operation's status, or whether it is still under way."""
+        if where := answer.headers.get("azure-asyncoperation"):
+            state = self._get_link(where).json()
+            if state["status"].lower() not in _DONE:
+                return False
+            _raise_failure(state)
+        elif answer.status == http.HTTPStatus.ACCEPTED and (where := answer.headers.get("location")):
+            return self._get_link(where).status != http.HTTPStatus.ACCEPTED
+        return True
+
+    def _get_link(self, where: str) -> Answer:
+        link = urlsplit(where)
+        return self._send("GET", f"{link.path}?{link.query}")
 
     def _send(self, method: str, target: str, body: Json = None, host: str = ARM) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}"} | ({"Host": host} if host else {})

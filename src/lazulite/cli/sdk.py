@@ -24,6 +24,7 @@ from azure.ai.ml import (
 from azure.ai.ml.exceptions import MlException
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.polling import LROPoller
 from marshmallow import ValidationError
 
 from lazulite import clock
@@ -113,7 +114,7 @@ def validate_job(session: Session, file: str, overrides: Mapping[str, Any]) -> A
 
 def _apply(method: Callable[..., Any], entity: Any, wait: bool) -> Any:
     answer = method(entity)
-    if hasattr(answer, "result"):
+    if isinstance(answer, LROPoller):
         if wait:
             answer.result()
         return entity

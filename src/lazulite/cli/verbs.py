@@ -76,7 +76,8 @@ class Noun:
 
 def sdk() -> ModuleType:
     """Loads what makes entities of YAML files, and with it azure-ai-ml, which takes seconds."""
-    logging.getLogger("azure").setLevel(logging.ERROR)  # its remarks on its own experimental classes
+    for name in ("azure", "azure.ai.ml._utils._experimental"):  # its remarks on its own experimental classes
+        logging.getLogger(name).setLevel(logging.ERROR)
     return late.load("sdk")
 
 
