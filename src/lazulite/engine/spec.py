@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.engine import bindings
 from lazulite.errors import BadRequest, NotImplementedHere
 from lazulite.ids import child_name
@@ -21,8 +21,6 @@ DISTRIBUTIONS = ("PyTorch", "Mpi", "TensorFlow", "Ray")
 
 # Source: azure-ai-ml 1.35.2 entities/_job/_input_output_helpers.py, validate_key_contains_allowed_characters.
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VARIABLE = re.compile(r"[^=\x00]+")
-_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -88,20 +86,20 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
 
     Raises BadRequest naming the field that cannot be right, NotImplementedHere for what Lazulite does not do.
     """
-    resources = _object(properties, "resources")
-    nodes = _count(resources.get("instanceCount"), "resources.instanceCount")
+    resources = fields.nested(properties, "properties.resources")
+    nodes = fields.count(resources, "properties.resources.instanceCount", 1)
     spec = JobSpec(
-        command=_text(properties, "command"),
-        code=_text(properties, "codeId", required=False),
-        environment=_text(properties, "environmentId"),
-        compute=child_name(_text(properties, "computeId", required=False), "computes"),
-        instance_type=_text(resources, "instanceType", required=False),
+        command=fields.text(properties, "properties.command", required=True),
+        code=fields.text(properties, "properties.codeId"),
+        environment=fields.text(properties, "properties.environmentId", required=True),
+        compute=child_name(fields.text(properties, "properties.computeId"), "computes"),
+        instance_type=fields.text(resources, "properties.resources.instanceType"),
         nodes=nodes,
-        distribution=_distribution(_object(properties, "distribution"), nodes),
+        distribution=_distribution(fields.nested(properties, "properties.distribution"), nodes),
         inputs=tuple(_input(name, one) for name, one in _entries(properties, "inputs")),
         outputs=tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default"),
         variables=_variables(properties),
-        timeout_s=_timeout_s(_object(properties, "limits")),
+        timeout_s=_timeout_s(fields.nested(properties, "properties.limits")),
         services=tuple(name for name, one in _entries(properties, "services") if one.get("jobServiceType") in _LIVE),
     )
     bindings.bind(spec.command, spec.names, "command")
@@ -112,44 +110,11 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
 _LIVE = ("JupyterLab", "SSH", "TensorBoard", "VSCode")
 
 
-def _text(values: Mapping[str, Any], field: str, *, required: bool = True) -> str:
-    value = values.get(field)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value.strip()):
-        found = "missing" if value is None or value == "" else repr(value)
-        raise BadRequest(f"{field} must be text, but is {found}.", target=f"properties.{field}")
-    return value
-
-
-def _object(values: Mapping[str, Any], field: str) -> dict[str, Any]:
-    value = values.get(field)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadRequest(f"{field} must be an object, but is {value!r}.", target=f"properties.{field}")
-    return value
-
-
 def _entries(properties: Mapping[str, Any], field: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    for name, value in _object(properties, field).items():
-        if value is None:
-            continue
-        if not isinstance(value, dict):
-            raise BadRequest(
-                f"{field}.{name} must be an object, but is {value!r}.", target=f"properties.{field}.{name}"
-            )
-        yield name, value
-
-
-def _count(value: Any, field: str, default: int = 1, least: int = 1) -> int:
-    if value is None:
-        return default
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
-        raise BadRequest(
-            f"{field} is {value!r}, but must be a whole number from {least} to {_MOST}.", target=f"properties.{field}"
-        )
-    return value
+    """Yields the objects of an object by name; those that are null are left out. A name may have dots in it."""
+    for name, one in fields.nested(properties, f"properties.{field}").items():
+        if one is not None:
+            yield name, fields.nested({name.rpartition(".")[2]: one}, f"properties.{field}.{name}")
 
 
 def _choice(value: Any, known: Iterable[str], field: str) -> str:
@@ -170,9 +135,7 @@ def _input(name: str, value: dict[str, Any]) -> Input:
         if not isinstance(literal, str | int | float):
             raise BadRequest(f"{field}.value must be text, but is {literal!r}.", target=f"properties.{field}.value")
         return Input(name, kind, str(literal), "Direct")
-    uri = value.get("uri")
-    if not isinstance(uri, str) or not uri:
-        raise BadRequest(f"{field}.uri must name what the input is, but is {uri!r}.", target=f"properties.{field}.uri")
+    uri = fields.text(value, f"properties.{field}.uri", required=True)
     mode = _choice(value.get("mode") or "ReadOnlyMount", INPUT_MODES, f"{field}.mode")
     if mode.startswith("Eval") and kind != "mltable":
         raise BadRequest(f"{field}.mode is {mode}, which is for mltable only.", target=f"properties.{field}.mode")
@@ -182,15 +145,15 @@ def _input(name: str, value: dict[str, Any]) -> Input:
 def _output(name: str, value: dict[str, Any]) -> Output:
     field = f"outputs.{name}"
     _check_key(name, field)
-    asset_version = value.get("assetVersion")
+    at = f"properties.{field}"
     return Output(
         name=name,
         kind=_choice(value.get("jobOutputType") or "uri_folder", TYPES, f"{field}.jobOutputType"),
-        uri=str(value.get("uri") or ""),
+        uri=fields.text(value, f"{at}.uri"),
         mode=_choice(value.get("mode") or "ReadWriteMount", OUTPUT_MODES, f"{field}.mode"),
-        asset=str(value.get("assetName") or ""),
-        asset_version="" if asset_version is None else str(asset_version),
-        description=str(value.get("description") or ""),
+        asset=fields.text(value, f"{at}.assetName"),
+        asset_version=fields.text(value, f"{at}.assetVersion"),
+        description=fields.text(value, f"{at}.description"),
     )
 
 
@@ -204,14 +167,11 @@ def _check_key(name: str, field: str) -> None:
 
 
 def _variables(properties: Mapping[str, Any]) -> dict[str, str]:
-    field, found = "environmentVariables", {}
-    for name, value in _object(properties, field).items():
-        if not _VARIABLE.fullmatch(name) or not isinstance(value, str | int | float) or "\x00" in str(value):
-            raise BadRequest(
-                f"{field}.{name} is {value!r}, which no environment variable can be.",
-                target=f"properties.{field}.{name}",
-            )
-        found[name] = str(value)
+    at = "properties.environmentVariables"
+    found = fields.texts(properties, at)
+    for name, value in found.items():
+        if not name or "=" in name or "\x00" in name + value:
+            raise BadRequest(f"{at}: {name!r} cannot be an environment variable.", target=f"{at}.{name}")
     return found
 
 
@@ -226,11 +186,12 @@ def _distribution(value: Mapping[str, Any], nodes: int) -> Distribution | None:
             target=f"properties.{field}.distributionType",
             hint="ray.init() in a job without a distribution starts one on this machine.",
         )
+    at = f"properties.{field}"
     if kind == "TensorFlow":
-        workers = _count(value.get("workerCount"), f"{field}.workerCount", default=nodes)
-        servers = _count(value.get("parameterServerCount"), f"{field}.parameterServerCount", default=0, least=0)
+        workers = fields.count(value, f"{at}.workerCount", nodes)
+        servers = fields.count(value, f"{at}.parameterServerCount", 0, least=0)
         return Distribution(kind, workers=workers, servers=servers)
-    return Distribution(kind, _count(value.get("processCountPerInstance"), f"{field}.processCountPerInstance"))
+    return Distribution(kind, fields.count(value, f"{at}.processCountPerInstance", 1))
 
 
 def _timeout_s(limits: Mapping[str, Any]) -> float | None:
