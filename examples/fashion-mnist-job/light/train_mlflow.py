@@ -16,7 +16,7 @@ KINDS = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "
 
 def main():
     arguments = parse()
-    mlflow.sklearn.autolog(log_models=False)
+    mlflow.sklearn.autolog(log_models=False, silent=True)
     warnings.simplefilter("ignore", ConvergenceWarning)  # a few epochs do not reach the end, and need not
     with np.load(arguments.data) as arrays:
         images, labels, test_images, test_labels = (
