@@ -25,10 +25,7 @@ from lazulite.arm import (
 from lazulite.artifacts.files import Staging
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
-from lazulite.dataplane import discovery, metrics, rundata, runhistory, v1datastores, v1models
-from lazulite.dataplane.mlflow import experiments as mlflow_experiments
-from lazulite.dataplane.mlflow import logged as mlflow_logged
-from lazulite.dataplane.mlflow import runs as mlflow_runs
+from lazulite.dataplane import artifacts, discovery, metrics, mlflow, rundata, runhistory, v1datastores, v1models
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
 from lazulite.engine.loop import Engine
@@ -61,8 +58,7 @@ ARM = (
     online_deployments,
     operations,
 )
-DATAPLANE = (discovery, runhistory, rundata, metrics, v1models, v1datastores)
-MLFLOW = (mlflow_experiments, mlflow_runs, mlflow_logged)
+DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
@@ -72,7 +68,7 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "graph": ((graph,), bearer(GRAPH_AUDIENCES)),
     "telemetry": ((telemetry,), anyone),
     "dataplane": (DATAPLANE, bearer(ML_AUDIENCES)),
-    "mlflow": (MLFLOW, bearer_or_local(ML_AUDIENCES)),
+    "mlflow": (mlflow.PARTS, bearer_or_local(ML_AUDIENCES)),
     "studio": ((status,), anyone),
     "file": ((), anyone),
     "acr": ((), anyone),

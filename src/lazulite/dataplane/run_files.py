@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from lazulite.artifacts.refs import storage_path
+from lazulite.artifacts.refs import BlobRef, storage_path
 from lazulite.engine import folders
 from lazulite.http import addresses
 from lazulite.http.call import Call
@@ -37,9 +37,15 @@ def files(path: Path) -> Iterator[Path]:
     yield from (one for one in sorted(path.rglob("*")) if one.is_file())
 
 
-def url(call: Call, parts: Parts, path: Path, permissions: str = "r") -> str:
-    """Returns the URL of a file of a storage account here, good for a day. permissions: letters of `rcw`."""
+def url(call: Call, parts: Parts, path: Path) -> str:
+    """Returns the URL of a file of a storage account here, for reading, good for a day."""
     account, container, *names = path.relative_to(storage_path(parts.settings.home)).parts
-    blob, key = "/".join(names), accounts.account_key(parts.signing_key, account)
-    signature = accounts.sign_sas(account, key, container, blob, permissions, call.now + _LIFETIME)
-    return f"{addresses.blob_url(call, account, container)}/{quote(blob)}?{signature}"
+    return url_of(call, parts, BlobRef(account, container, "/".join(names)))
+
+
+def url_of(call: Call, parts: Parts, blob: BlobRef, permissions: str = "r") -> str:
+    """Returns the URL of a blob, there or not, good for a day. permissions: letters of `rcw`."""
+    key = accounts.account_key(parts.signing_key, blob.account)
+    expires_at = call.now + _LIFETIME
+    signature = accounts.sign_sas(blob.account, key, blob.container, blob.name, permissions, expires_at)
+    return f"{addresses.blob_url(call, blob.account, blob.container)}/{quote(blob.name)}?{signature}"
