@@ -116,6 +116,8 @@ class Gateway:
             self._port.sweep(now)
             for client in [*self._shared.clients]:
                 client.sweep(now)
+            if not self._home.exists():
+                self.stop()  # nobody can ask it for anything any more, nor find it to end it
         if now - self._loans_swept_at >= _IDLE_LOANS_S:
             self._loans_swept_at = now
             self._shared.lender.sweep()
