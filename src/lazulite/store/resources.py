@@ -100,6 +100,16 @@ def remove(connection: Connection, place: Place) -> bool:
     return found is not None
 
 
+def rename(connection: Connection, place: Place, name: str) -> Resource:
+    """Gives an asset with all its versions another name, which nothing may have yet; returns the container."""
+    within = (resources.c.scope == place.scope) & (resources.c.kind == place.kind)
+    mine = within & (resources.c.key == place.name.lower())
+    connection.execute(update(resources).where(mine).values(key=name.lower(), name=name))
+    renamed = get(connection, Place(place.scope, place.kind, name))
+    assert renamed is not None
+    return renamed
+
+
 def remove_scope(connection: Connection, scope: str) -> None:
     """Deletes everything in a workspace."""
     connection.execute(delete(resources).where(resources.c.scope == scope))

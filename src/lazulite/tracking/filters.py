@@ -3,9 +3,9 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeVar
 
 from lazulite.errors import BadRequest
 
@@ -39,6 +39,10 @@ _ITEM = re.compile(rf"\s*({_TEXT})\s*(?:,|$)")
 
 _ON_NUMBERS = ("=", "!=", "<", "<=", ">", ">=")
 _ON_TEXTS = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL")
+
+
+T = TypeVar("T")
+ValueOf = Callable[[T, Kind, str], str | float | None]
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,24 @@ def matches(comparison: Comparison, value: str | float | None) -> bool:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return False
     return _COMPARE[comparison.operator](value, comparison.value)
+
+
+def find(things: Iterable[T], clauses: Sequence[Comparison], order: Sequence[Order], value_of: ValueOf[T]) -> list[T]:
+    """Returns the things that satisfy every clause, sorted; those without what is sorted by come last, either way.
+
+    value_of: a thing's own value of a kind and key, None where it has none.
+    """
+    found = [
+        thing
+        for thing in things
+        if all(matches(clause, value_of(thing, clause.kind, clause.key)) for clause in clauses)
+    ]
+    for key in reversed(order):
+        pairs = [(value_of(thing, key.kind, key.key), thing) for thing in found]
+        having = [(value, thing) for value, thing in pairs if value is not None]
+        having.sort(key=lambda pair: pair[0], reverse=not key.is_ascending)
+        found = [thing for _, thing in having] + [thing for value, thing in pairs if value is None]
+    return found
 
 
 def _refuse(text: str, at: int) -> NoReturn:

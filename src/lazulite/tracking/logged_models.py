@@ -63,14 +63,16 @@ class ModelPoint:
     dataset_digest: str = ""
 
 
-def create(connection: Connection, scope: str, new: NewModel, folder: str, now: datetime) -> LoggedModel:
+def create(connection: Connection, scope: str, new: NewModel, now: datetime) -> LoggedModel:
     """Makes a model, pending until its files are there.
 
-    folder: where those will lie, if no other model of the run has it; else they get `{folder}-{id}`.
+    Those will lie in the folder of the run, under the model's name: where MLflow 2 put them, and where
+    `azureml://jobs/{job}/outputs/artifacts/paths/{name}` looks. A second model of that name gets `{name}-{id}`.
     """
     identifier = f"m-{uuid.uuid4().hex}"
-    taken = select(logged_models.c.id).where(logged_models.c.scope == scope, logged_models.c.run == new.run)
-    if connection.execute(taken.where(logged_models.c.folder == folder)).first():
+    folder = f"ExperimentRun/dcid.{new.run or identifier}/{new.name}"
+    same = (logged_models.c.scope == scope, logged_models.c.folder == folder)
+    if connection.execute(select(logged_models.c.id).where(*same)).first():
         folder = f"{folder}-{identifier}"
     values = {**vars(new), "scope": scope, "id": identifier, "folder": folder, "status": STATUSES[0]}
     connection.execute(insert(logged_models).values(**values, is_deleted=False, created_at=now, modified_at=now))

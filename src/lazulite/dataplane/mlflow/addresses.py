@@ -6,18 +6,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy import Connection
 
+from lazulite.engine import references
+from lazulite.engine.references import ARTIFACT_STORE
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call
 from lazulite.ids import WorkspaceId, parse_datastore
 from lazulite.tracking import logged_models, runs
 
-ARTIFACT_STORE = "workspaceartifactstore"
 _PROXIED = "/api/2.0/mlflow-artifacts/artifacts/"
 
 _CONTAINER = re.compile(r"ExperimentRun/dcid\.(?P<run>[^/]+)/?(?P<path>.*)", re.DOTALL)
 _PLUGIN = re.compile(r".*/experiments/[^/]+/runs/(?P<run>[^/]+)(?:/artifacts)?(?:/(?P<path>.*))?", re.DOTALL)
-_JOB = re.compile(r"azureml://jobs/(?P<run>[^/]+)/outputs/artifacts/(?:paths/)?(?P<path>.*)", re.IGNORECASE | re.DOTALL)
-_RUN = re.compile(r"runs:/+(?P<run>[^/]+)/?(?P<path>.*)", re.DOTALL)
 _LOGGED_MODEL = re.compile(r"models:/+(?P<model>m-[0-9a-f]{32})/?(?P<path>.*)", re.DOTALL)
 _CLIENT = re.compile(r"mlflow-python-client/(\d+)\.")
 
@@ -65,6 +64,18 @@ def of_run(run: runs.Run) -> Stored:
     return Stored(ARTIFACT_STORE, run.folder)
 
 
+def run_of(stored: Stored) -> str:
+    """Returns the id of the run whose artifact this is, "" when it is no run's."""
+    found = _CONTAINER.fullmatch(stored.path) if stored.datastore == ARTIFACT_STORE else None
+    return found["run"] if found else ""
+
+
+def model_of(source: str) -> str:
+    """Returns the id of the logged model that an address names, "" when it names none."""
+    found = _LOGGED_MODEL.fullmatch(source)
+    return found["model"] if found else ""
+
+
 def of_model(model: logged_models.LoggedModel) -> Stored:
     """Returns where a logged model's files are."""
     return Stored(ARTIFACT_STORE, model.folder)
@@ -73,13 +84,16 @@ def of_model(model: logged_models.LoggedModel) -> Stored:
 def read(connection: Connection, workspace: WorkspaceId, source: str) -> Stored:
     """Finds what an artifact's address names, in any form that a client of MLflow or Azure ML makes.
 
-    Forms: `runs:/{run}/{path}`, `models:/m-…`, `mlflow-artifacts:/{datastore}/{path}` and its http form,
+    Forms: `models:/m-…`, `runs:/{run}/{path}`, `mlflow-artifacts:/{datastore}/{path}` and its http form,
     `azureml://…/runs/{run}/artifacts/{path}`, `azureml://artifacts/{origin}/{container}/{path}`,
-    `azureml://jobs/{job}/outputs/artifacts/paths/{path}`, `azureml://…datastores/{datastore}/paths/{path}`.
-    Raises NotFound (404) for a run or logged model that is not there, BadRequest (400) for any other form.
+    `azureml://jobs/{job}/outputs/{output}`, `azureml://…datastores/{datastore}/paths/{path}`.
+    Raises NotFound (404) for a run, job or logged model that is not there, BadRequest (400) for any other form.
     """
-    found = _by_name(connection, workspace, source) or _by_address(source)
-    if not found or not _is_clean(found.path):
+    found = _of_model(connection, workspace, source) or _of_run(connection, workspace, source) or _proxied(source)
+    uri = parse_datastore(references.resolve(connection, workspace, source))
+    if uri and not found:
+        found = Stored(uri.datastore, unquote(uri.path).strip("/"))
+    if not found or not is_clean(found.path):
         raise BadRequest(
             f'"{source[:300]}" is no address of artifacts here.',
             target="source",
@@ -88,14 +102,21 @@ def read(connection: Connection, workspace: WorkspaceId, source: str) -> Stored:
     return found
 
 
-def _by_name(connection: Connection, workspace: WorkspaceId, source: str) -> Stored | None:
-    model = _LOGGED_MODEL.fullmatch(source)
-    if model:
-        folder = logged_models.find(connection, workspace.scope, model["model"]).folder
-        return Stored(ARTIFACT_STORE, _joined(folder, model["path"]))
-    form = _RUN.fullmatch(source) or _JOB.fullmatch(source)
-    if not form and source.startswith("azureml:"):
-        form = _PLUGIN.fullmatch(unquote(urlsplit(source).path))
+def is_clean(path: str) -> bool:
+    """Tells whether a path stays where it is put: no segment of it is empty, `.` or `..`."""
+    return path.isprintable() and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _of_model(connection: Connection, workspace: WorkspaceId, source: str) -> Stored | None:
+    form = _LOGGED_MODEL.fullmatch(source)
+    if not form:
+        return None
+    model = logged_models.find(connection, workspace.scope, form["model"])
+    return Stored(ARTIFACT_STORE, _joined(model.folder, form["path"]))
+
+
+def _of_run(connection: Connection, workspace: WorkspaceId, source: str) -> Stored | None:
+    form = _PLUGIN.fullmatch(unquote(urlsplit(source).path)) if source.startswith("azureml:") else None
     if not form:
         return None
     if form["run"].startswith("m-"):  # a logged model without a run has a folder where a run would have one
@@ -105,10 +126,7 @@ def _by_name(connection: Connection, workspace: WorkspaceId, source: str) -> Sto
     return Stored(ARTIFACT_STORE, _joined(f"ExperimentRun/dcid.{owner}", form["path"] or ""))
 
 
-def _by_address(source: str) -> Stored | None:
-    datastore = parse_datastore(source)
-    if datastore:
-        return Stored(datastore.datastore, unquote(datastore.path).strip("/"))
+def _proxied(source: str) -> Stored | None:
     parts = urlsplit(source)
     path = unquote(parts.path)
     if parts.scheme == "azureml" and parts.netloc == "artifacts":
@@ -123,10 +141,6 @@ def _by_address(source: str) -> Stored | None:
 
 def _joined(folder: str, path: str) -> str:
     return f"{folder}/{path.strip('/')}".rstrip("/")
-
-
-def _is_clean(path: str) -> bool:
-    return path.isprintable() and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _is_plugin(call: Call) -> bool:

@@ -1,7 +1,6 @@
 """MLflow's experiments: create, get, search, update, delete, restore, tags."""
 
-import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -16,7 +15,7 @@ from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId
 from lazulite.tracking import experiments, filters
 from lazulite.tracking.experiments import Experiment
-from lazulite.tracking.filters import Comparison, Order, Searchable
+from lazulite.tracking.filters import Searchable
 
 _TAG_LIMIT = 5000  # characters. Source: mlflow 3.17 utils/validation.py, MAX_EXPERIMENT_TAG_VAL_LENGTH
 _PAGE, _PAGE_LIMIT = 1000, 50_000
@@ -62,9 +61,8 @@ def search(call: Call, parts: Parts) -> Reply:
     is_archived = wire.view_of(body, "view_type")
     with parts.db.read() as connection:
         known = experiments.all_of(connection, workspace.scope)
-    found = [one for one in known if is_archived in (None, one.is_archived) and _matches(one, clauses)]
-    for key in reversed(order):
-        found.sort(key=functools.partial(_sort_value, key), reverse=not key.is_ascending)
+    viewed = [one for one in known if is_archived in (None, one.is_archived)]
+    found = filters.find(viewed, clauses, order, _value)
     shown = [_show(call, workspace, one) for one in found[offset : offset + limit + 1]]
     return wire.page("experiments", shown, offset, limit)
 
@@ -120,14 +118,6 @@ def _changing(call: Call, parts: Parts, *, is_archived: bool = False) -> Iterato
             stage, other = ("deleted", "active") if is_archived else ("active", "deleted")
             raise BadRequest(f"The experiment {identifier} must be in the '{stage}' state, but is {other}.")
         yield connection, found
-
-
-def _matches(one: Experiment, clauses: Sequence[Comparison]) -> bool:
-    return all(filters.matches(clause, _value(one, clause.kind, clause.key)) for clause in clauses)
-
-
-def _sort_value(order: Order, one: Experiment) -> str | float:
-    return _value(one, order.kind, order.key) or ""
 
 
 def _value(one: Experiment, kind: str, key: str) -> str | float | None:

@@ -30,7 +30,7 @@ def create(call: Call, parts: Parts) -> Reply:
     """Makes a run that is running, in an experiment that is not deleted; a tag may name its parent."""
     workspace, body = scopes.workspace(call, parts), call.body
     tags = wire.pairs(body, "tags", TAG_LIMIT)
-    name = fields.text(body, "run_name") or tags.get("mlflow.runName", "") or _random_name()
+    name = fields.text(body, "run_name") or tags.get("mlflow.runName", "") or random_name()
     with parts.db.write() as connection:
         experiment = experiments.get(connection, workspace.scope, fields.text(body, "experiment_id") or "0")
         if experiment.is_archived:
@@ -116,6 +116,11 @@ def changing(call: Call, parts: Parts, *, takes_archived: bool = False) -> Itera
         yield connection, run
 
 
+def random_name() -> str:
+    """Makes a name for what was given none."""
+    return f"{secrets.choice(ADJECTIVES.split())}_{secrets.choice(NOUNS.split())}_{secrets.token_hex(4)}"
+
+
 def _at_home(clause: Comparison) -> Comparison:
     """Turns a clause on what MLflow calls a tag or a status into one on the record's own fields and spellings."""
     if clause.kind == "tag" and clause.key in run_shapes.FIELDS and clause.value is not None:
@@ -131,10 +136,6 @@ def _order_at_home(text: str) -> Order:
     if order.kind == "tag" and order.key in run_shapes.FIELDS:
         return dataclasses.replace(order, kind="attribute", key=run_shapes.FIELDS[order.key])
     return order
-
-
-def _random_name() -> str:
-    return f"{secrets.choice(ADJECTIVES.split())}_{secrets.choice(NOUNS.split())}_{secrets.token_hex(4)}"
 
 
 ROUTES = (
