@@ -31,7 +31,7 @@ def limit(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Removes a deleted deployment's logs, so that a new one of its name starts afresh."""
+    """Removes the logs that a deleted deployment has left, before a new one of its name is made."""
     for path in (console(folder), storage(folder), _older(console(folder))):
         path.unlink(missing_ok=True)
 

@@ -156,7 +156,6 @@ class Supervisor:
 
     def _end_unwanted(self, deployments: dict[str, Wanted]) -> None:
         for label in [label for label in self._crews if label not in deployments]:
-            logs.forget(stage.folder_of(self._settings.home, label))
             self._retiring.append(self._crews.pop(label))
             self._retire(self._retiring[-1], label)
 
@@ -198,6 +197,8 @@ class Supervisor:
         try:
             with full_disk_is_an_error():
                 folder.mkdir(parents=True, exist_ok=True)
+                if deployment.generation == deployment.first_generation:
+                    logs.forget(folder)
                 return self._bring_up(deployment, write), None
         except LazuliteError as problem:
             error = problem
