@@ -171,7 +171,7 @@ def _variables(properties: Mapping[str, Any]) -> dict[str, str]:
     found = fields.texts(properties, at)
     for name, value in found.items():
         if not name or "=" in name or "\x00" in name + value:
-            raise BadRequest(f"{at}: {name!r} cannot be an environment variable.", target=f"{at}.{name}")
+            raise BadRequest(f"{at}.{name} cannot be an environment variable: {value!r}.", target=f"{at}.{name}")
     return found
 
 
