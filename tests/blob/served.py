@@ -122,6 +122,7 @@ def main(home: str) -> None:
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", 0))
+    listening.listen(128)  # who connects from now on waits until the server is up
     print(listening.getsockname()[1], flush=True)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", loop="uvloop", http="httptools")
     uvicorn.Server(config).run([listening])

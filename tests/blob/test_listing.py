@@ -1,5 +1,6 @@
 """Lists are in order, complete, without repeats, in pages of any size, and cost no memory."""
 
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -86,8 +87,7 @@ def test_a_name_that_xml_cannot_hold_is_listed_encoded(container: ContainerClien
 
 def test_files_with_names_that_no_blob_can_have_are_passed_over(container: ContainerClient, account: Account) -> None:
     (account.folder / "con" / "a\nb").write_bytes(b"x")
-    with open(bytes(account.folder / "con") + b"/\xff", "wb"):
-        pass
+    Path(os.fsdecode(bytes(account.folder / "con") + b"/\xff")).touch()
     container.upload_blob("c", b"x")
     assert [one.name for one in container.list_blobs()] == ["c"]
 

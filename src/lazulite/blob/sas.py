@@ -110,7 +110,7 @@ def _service_text(query: Mapping[str, str], resource: str) -> str:
     lines = [*values("sp", "st", "se"), resource]
     lines += _delegation_lines(query, version) if "skoid" in query else values("si")
     lines += values("sip", "spr", "sv")
-    lines += values("sr", "snapshot") if version >= "2018-11-09" else []
+    lines += [*values("sr"), ""] if version >= "2018-11-09" else []  # no snapshots here, so their time is never signed
     lines += values("ses") if version >= "2020-12-06" else []
     if "skoid" in query and version >= "2026-04-06":  # Source: guess, from the first SDK that signs srh and srq
         if query.get("srh") or query.get("srq"):
