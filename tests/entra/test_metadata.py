@@ -85,3 +85,10 @@ def test_telemetry_is_swallowed():
     answer = requests.post("https://dc.services.visualstudio.com/v2.1/track", data=b"\x1f\x8b anything")
     assert answer.status_code == 200
     assert answer.json()["itemsReceived"] == answer.json()["itemsAccepted"]
+
+
+def test_managed_identity_takes_a_form_as_its_oldest_clients_send_it(front):
+    address, form = f"{front.url}/_identity/token", {"resource": "https://management.azure.com/"}
+    answer = requests.post(address, data=form, headers={"Metadata": "true"}, timeout=10)
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")
+    assert requests.post(address, data=form, timeout=10).status_code == 400

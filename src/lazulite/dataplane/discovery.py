@@ -14,14 +14,16 @@ _SERVICES = (
     "catalog",
     "gallery",
     "labeling",
-    "studio",
 )
 
 
 def get(call: Call, parts: Parts) -> Reply:
-    """Answers `{api, history, ...}`: absolute URLs without a trailing slash, asked for without a token."""
+    """Answers `{api, history, ...}`: absolute URLs without a trailing slash, asked for without a token.
+
+    `studio` is where a browser finds a run: by the platform's own address, as no proxy leads a browser here.
+    """
     base = f"https://{call.base_url.partition('://')[2]}"
-    return Reply(dict.fromkeys(_SERVICES, base))
+    return Reply({**dict.fromkeys(_SERVICES, base), "studio": parts.settings.url})
 
 
 ROUTES = (Route("GET", "/discovery", get, is_open=True),)

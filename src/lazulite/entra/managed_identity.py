@@ -1,5 +1,8 @@
 """Managed identity: tokens for programs that hold no secret, in the three ways Azure's machines offer it."""
 
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
 from lazulite.entra.principals import grant, principal
 from lazulite.errors import BadRequest, Unauthorized
 from lazulite.http.call import Call, Reply
@@ -24,7 +27,17 @@ def by_endpoint(call: Call, parts: Parts) -> Reply:
         raise Unauthorized(
             "The header X-IDENTITY-HEADER is missing.", hint="Its value is in the variable IDENTITY_HEADER."
         )
-    return _token(call, parts)
+    return _token(call, parts, call.query)
+
+
+def by_extension(call: Call, parts: Parts) -> Reply:
+    """Answers a form that is posted to `$MSI_ENDPOINT`, as the oldest clients do, SDK v1's among them.
+
+    Raises BadRequest (400) without the header `Metadata: true`, which keeps web pages out.
+    Source: msrestazure 0.6.4 azure_active_directory.py, get_msi_token.
+    """
+    _check_metadata(call)
+    return _token(call, parts, dict(parse_qsl(call.raw.decode("latin-1"))))
 
 
 def by_metadata(call: Call, parts: Parts) -> Reply:
@@ -33,9 +46,13 @@ def by_metadata(call: Call, parts: Parts) -> Reply:
     Raises BadRequest (400) without the header `Metadata: true`, which keeps forwarded requests out.
     Source: learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token.
     """
+    _check_metadata(call)
+    return _token(call, parts, call.query)
+
+
+def _check_metadata(call: Call) -> None:
     if call.headers.get("metadata", "").lower() != "true":
         raise BadRequest("Required metadata header not specified: Metadata: true.", code="invalid_request")
-    return _token(call, parts)
 
 
 def on_behalf(call: Call, parts: Parts) -> Reply:
@@ -43,14 +60,14 @@ def on_behalf(call: Call, parts: Parts) -> Reply:
 
     Source: azure-ai-ml 1.35.2 identity/_credentials/aml_on_behalf_of.py.
     """
-    return _token(call, parts)
+    return _token(call, parts, call.query)
 
 
-def _token(call: Call, parts: Parts) -> Reply:
-    resource = call.query.get("resource")
+def _token(call: Call, parts: Parts, asked: Mapping[str, str]) -> Reply:
+    resource = asked.get("resource")
     if not resource:
-        raise BadRequest('The query parameter "resource" is missing.', code="invalid_request", target="resource")
-    given = (call.query.get(name) for name in _IDENTITY_PARAMETERS)
+        raise BadRequest('The parameter "resource" is missing.', code="invalid_request", target="resource")
+    given = (asked.get(name) for name in _IDENTITY_PARAMETERS)
     client = next((name for name in given if name), CLIENT)
     body = grant(call, parts, principal(client), tokens.resource_of(resource))
     return Reply({**body, "client_id": client}, headers={"Cache-Control": "no-store"})
@@ -58,6 +75,7 @@ def _token(call: Call, parts: Parts) -> Reply:
 
 ROUTES = (
     Route("GET", "/_identity/token", by_endpoint),
+    Route("POST", "/_identity/token", by_extension),
     Route("GET", "/_identity/obo", on_behalf),
     Route("GET", "/metadata/identity/oauth2/token", by_metadata),
 )
