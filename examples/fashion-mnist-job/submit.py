@@ -31,7 +31,6 @@ def main():
     )
     ensure_compute(ml_client)
     environment = Environment(
-        name="fashion-mnist",
         image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest",
         conda_file=f"{arguments.code}/conda.yml",
     )

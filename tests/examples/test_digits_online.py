@@ -1,3 +1,5 @@
+"""The digits example: trained here, deployed by its own script, asked over HTTP."""
+
 import re
 import subprocess
 import sys
