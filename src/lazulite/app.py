@@ -22,7 +22,7 @@ from lazulite.arm import (
     resource_groups,
     workspaces,
 )
-from lazulite.artifacts.files import Staging
+from lazulite.artifacts.files import Staging, full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
 from lazulite.dataplane import artifacts, discovery, metrics, mlflow, rundata, runhistory, v1datastores, v1models
@@ -85,26 +85,32 @@ def serve(settings: Settings) -> int:
     SIGTERM ends workers and gateway too: they come back with the next start. A platform that is killed leaves them
     running, and the next one finds them again. Jobs go on in either case.
     """
-    uvloop.run(_serve(settings))
+    with full_disk_is_an_error():
+        uvloop.run(_serve(settings))
     return 0
 
 
 async def _serve(settings: Settings) -> None:
+    parts = open_parts(settings)
+    listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
+    parts.supervisor.start()
+    parts.engine.start()
+    await _until_told()
+    await listener.close()
+    parts.engine.stop()
+    parts.supervisor.stop()
+    parts.supervisor.end_everything()
+    parts.db.close()
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Opens what lies below the mounts, in the home of the settings; nothing runs yet."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(f"sqlite:///{settings.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
     supervisor, signing_key = Supervisor(settings, db), tokens.signing_key(settings.home)
     engine = Engine(settings, db, signing_key)
     uploads = Staging(storage_path(settings.home) / ".uploads")
-    parts = Parts(settings, db, signing_key, supervisor, uploads, engine)
-    listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
-    supervisor.start()
-    engine.start()
-    await _until_told()
-    await listener.close()
-    engine.stop()
-    supervisor.stop()
-    supervisor.end_everything()
-    db.close()
+    return Parts(settings, db, signing_key, supervisor, uploads, engine)
 
 
 def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:

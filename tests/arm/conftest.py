@@ -10,14 +10,8 @@ from typing import Any
 import pytest
 
 from lazulite import clock, settings
-from lazulite.app import mounts
-from lazulite.artifacts.files import Staging
-from lazulite.engine.loop import Engine
-from lazulite.http.parts import Parts
+from lazulite.app import mounts, open_parts
 from lazulite.identity import tokens
-from lazulite.serving.supervisor import Supervisor
-from lazulite.store import tables
-from lazulite.store.db import Database
 
 WORKSPACE = (
     "/subscriptions/10000000-0000-0000-0000-000000000001/resourceGroups/group"
@@ -44,11 +38,7 @@ class Arm:
     """The mount that answers management.azure.com, on a home of its own."""
 
     def __init__(self, home: Path, **told: Any) -> None:
-        given = settings.read({}, home=home, **told)
-        db = _database(home)
-        uploads = Staging(home / "uploads")
-        key = tokens.signing_key(home)
-        self.parts = Parts(given, db, key, Supervisor(given, db), uploads, Engine(given, db, key))
+        self.parts = open_parts(settings.read({}, home=home, **told))
         self.app = mounts(self.parts)["arm"]
         self.token = tokens.issue(self.parts.signing_key, AUDIENCE, tenant="t", oid="o", name="tester", now=clock.now())
 
@@ -86,11 +76,6 @@ class Arm:
             {name.decode(): value.decode() for name, value in said[0]["headers"]},
             json.loads(content) if content else None,
         )
-
-
-def _database(home: Path) -> Database:
-    home.mkdir(exist_ok=True)
-    return Database(f"sqlite:///{home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
 
 
 @pytest.fixture

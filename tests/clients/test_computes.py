@@ -40,6 +40,8 @@ def test_an_instance_stops_starts_and_restarts(ml: MLClient) -> None:
     assert ml.compute.get("mine").state == "Running"
     ml.compute.begin_restart("mine").result()
     assert ml.compute.get("mine").state == "Running"
+    ml.compute.enable_sso(name="mine", enable_sso=False)
+    assert ml.compute.get("mine").created_on is not None
 
 
 def test_nodes_of_the_minimum_are_listed(ml: MLClient) -> None:

@@ -95,6 +95,18 @@ def test_a_model_is_deployed_called_and_logged(
     assert "factor:1" in storage
 
 
+def test_what_azure_fills_in_is_there_to_be_changed(ml: MLClient, name: str, code: Path) -> None:
+    ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name)).result()
+    endpoint = ml.online_endpoints.get(name)
+    assert (endpoint.kind, bool(endpoint.identity.principal_id)) == ("Managed", True)
+    (code / "score.py").write_text("def init(): pass\ndef run(data): return 1\n")
+    made = ml.online_deployments.begin_create_or_update(deployment(name, code, None)).result()
+    assert (made.liveness_probe.period, made.request_settings.request_timeout_ms) == (10, 5000)
+    made.request_settings.request_timeout_ms = 90_000
+    ml.online_deployments.begin_create_or_update(made).result()
+    assert ml.online_deployments.get("blue", name).request_settings.request_timeout_ms == 90_000
+
+
 def test_azures_own_host_name_reaches_the_endpoint(ml: MLClient, name: str, code: Path, model: Model) -> None:
     make(ml, name, code, model)
     key = ml.online_endpoints.get_keys(name).primary_key

@@ -41,11 +41,17 @@ def test_update_changes_what_is_named_and_keeps_the_rest(ml: MLClient) -> None:
     assert (after.description, after.display_name) == ("new", "Churn")
 
 
-def test_delete_removes_the_workspace_and_what_is_in_it(ml: MLClient) -> None:
+@pytest.mark.parametrize("with_dependents", [False, True])
+def test_delete_removes_the_workspace_and_what_is_in_it(ml: MLClient, with_dependents: bool) -> None:
     name = f"gone-{uuid.uuid4().hex[:6]}"
     ml.workspaces.begin_create(Workspace(name=name)).result()
-    ml.workspaces.begin_delete(name, delete_dependent_resources=False).result()
+    ml.workspaces.begin_delete(name, delete_dependent_resources=with_dependents).result()
     assert name not in {one.name for one in ml.workspaces.list()}
+
+
+def test_a_diagnosis_can_be_printed(ml: MLClient) -> None:
+    ml.workspaces.get(ml.workspace_name)
+    assert "other_results" in str(ml.workspaces.begin_diagnose(ml.workspace_name).result())
 
 
 def test_keys_open_the_workspaces_storage(ml: MLClient) -> None:

@@ -136,23 +136,32 @@ def stop(call: Call, parts: Parts) -> Reply:
     return _set_state(call, parts, "Stopped")
 
 
+def enable_sso(call: Call, parts: Parts) -> Reply:
+    """Notes whether the applications of an instance sign its user in; `{enableSSO: true}`."""
+    _change_instance(call, parts, {"enableSSO": fields.flag(call.body, "enableSSO")})
+    return Reply()
+
+
 def _set_state(call: Call, parts: Parts, state: str) -> Reply:
+    operation = _change_instance(call, parts, {"state": state})
+    parts.engine.wake()
+    # 202 and nothing else: the SDK refuses 200 here. Source: wire observations, azure-ai-ml 1.35.2.
+    return operations.accepted(call, call.ids["subscription"], operation, None, 202)
+
+
+def _change_instance(call: Call, parts: Parts, changes: JsonObject) -> str:
+    """Changes what an instance says of itself; returns an operation that has ended."""
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
         row = COMPUTE.find(connection, workspace, call.ids["name"])
         properties = row.body["properties"]
         if properties["computeType"] != "ComputeInstance":
-            raise BadRequest(
-                f'Only compute instances start and stop; "{row.place.name}" is {properties["computeType"]}.'
-            )
-        inner = {**properties["properties"], "state": state}
-        body = {**row.body, "properties": {**properties, "properties": inner}}
+            raise BadRequest(f'Only a compute instance can do this; "{row.place.name}" is {properties["computeType"]}.')
+        body = {**row.body, "properties": {**properties, "properties": {**properties["properties"], **changes}}}
         resources.put(connection, row.place, body, now=call.now, who=call.who.name)
         operation = begin(connection, f"{workspace}/computes/{row.place.name}", call.now)
         end(connection, operation, None, call.now)
-    parts.engine.wake()
-    # 202 and nothing else: the SDK refuses 200 here. Source: wire observations, azure-ai-ml 1.35.2.
-    return operations.accepted(call, call.ids["subscription"], operation, None, 202)
+    return operation
 
 
 def list_sizes(call: Call, parts: Parts) -> Reply:
@@ -187,6 +196,7 @@ ROUTES = (
     Route("POST", f"{_ONE}/start", start),
     Route("POST", f"{_ONE}/stop", stop),
     Route("POST", f"{_ONE}/restart", start),
+    Route("POST", f"{_ONE}/enableSso", enable_sso, partial="noted, but no application asks"),
     Route("GET", f"{_REGION}/vmSizes", list_sizes),
     Route("GET", f"{_REGION}/usages", list_usage),
 )

@@ -1,6 +1,6 @@
 """Workspaces: get, list, create, update, delete, keys. They are also born when first named: see scopes.py."""
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from lazulite.arm import shapes
 from lazulite.errors import NotFound
@@ -10,9 +10,9 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.identity import accounts
 from lazulite.ids import PROVIDER, WorkspaceId
+from lazulite.serving import wanted
 from lazulite.store import resources
 from lazulite.store.resources import Resource
-from lazulite.store.tables import deployments
 from lazulite.tracking import runs
 
 _DIAGNOSED = (
@@ -25,6 +25,14 @@ _DIAGNOSED = (
     "containerRegistry",
     "applicationInsights",
     "other",
+)
+# Source: azure-ai-ml 1.35.2 operations/_workspace_operations_base.py, begin_delete: what goes with a workspace.
+_SIBLINGS = (
+    "Microsoft.Storage/storageAccounts",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.Insights/components",
+    "Microsoft.ContainerRegistry/registries",
+    "Microsoft.OperationalInsights/workspaces",
 )
 _OURS = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
 
@@ -48,14 +56,14 @@ def list_in_subscription(call: Call, parts: Parts) -> Reply:
 
 def put(call: Call, parts: Parts) -> Reply:
     """Makes a workspace, or replaces its tags and properties; done when it answers."""
-    wanted = scopes.named(call)
+    workspace = scopes.named(call)
     with parts.db.write() as connection:
-        before = resources.get(connection, scopes.workspace_place(wanted))
+        before = resources.get(connection, scopes.workspace_place(workspace))
         given = shapes.patched(before.body if before else {"properties": {}}, call.body)
         row = (
             _change(connection, before, given, call)
             if before
-            else scopes.ensure(connection, wanted, given, call, parts)
+            else scopes.ensure(connection, workspace, given, call, parts)
         )
     is_new = before is None
     return Reply(_show(row, call, parts), 201 if is_new else 200)
@@ -72,15 +80,23 @@ def patch(call: Call, parts: Parts) -> Reply:
 
 def delete_workspace(call: Call, parts: Parts) -> Reply:
     """Deletes the workspace with everything in it but its blobs, which are files that may be wanted still."""
-    wanted = scopes.named(call)
+    workspace = scopes.named(call)
     with parts.db.write() as connection:
-        found = resources.remove(connection, scopes.workspace_place(wanted))
-        resources.remove_scope(connection, wanted.scope)
-        runs.forget(connection, wanted.scope)
-        connection.execute(delete(deployments).where(deployments.c.scope == wanted.scope))
+        found = resources.remove(connection, scopes.workspace_place(workspace))
+        resources.remove_scope(connection, workspace.scope)
+        runs.forget(connection, workspace.scope)
+        wanted.forget_workspace(connection, workspace.scope)
     parts.supervisor.publish()
     parts.supervisor.wake()
     return Reply(status=200 if found else 204)
+
+
+def delete_sibling(call: Call, parts: Parts) -> Reply:
+    """Answers that a storage account, key vault or the like is gone: they are part of their workspace here.
+
+    `workspaces.begin_delete(delete_dependent_resources=True)` asks this of each before it deletes the workspace.
+    """
+    return Reply(status=204)
 
 
 def list_keys(call: Call, parts: Parts) -> Reply:
@@ -125,14 +141,14 @@ def _find(connection: Connection, call: Call) -> Resource:
     return row
 
 
-def _change(connection: Connection, row: Resource, wanted: JsonObject, call: Call) -> Resource:
-    """Writes a workspace's body as a PUT or PATCH wants it; what names it stays."""
+def _change(connection: Connection, row: Resource, given: JsonObject, call: Call) -> Resource:
+    """Writes a workspace's body as a PUT or PATCH gives it; what names it stays."""
     body = {
-        **wanted,
+        **given,
         **{name: row.body[name] for name in _OURS},
-        "location": wanted["location"] or row.body["location"],
+        "location": given["location"] or row.body["location"],
     }
-    body["properties"] = {**wanted["properties"], "workspaceId": row.body["properties"]["workspaceId"]}
+    body["properties"] = {**given["properties"], "workspaceId": row.body["properties"]["workspaceId"]}
     changed, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
     return changed
 
@@ -174,6 +190,10 @@ ROUTES = (
     Route("PUT", scopes.WORKSPACE, put),
     Route("PATCH", scopes.WORKSPACE, patch),
     Route("DELETE", scopes.WORKSPACE, delete_workspace),
+    *(
+        Route("DELETE", f"{scopes.GROUP}/providers/{kind}/{{name}}", delete_sibling, partial="blobs stay, as files")
+        for kind in _SIBLINGS
+    ),
     Route("POST", f"{scopes.WORKSPACE}/listKeys", list_keys),
     Route("POST", f"{scopes.WORKSPACE}/resyncKeys", nothing_to_do),
     Route("POST", f"{scopes.WORKSPACE}/provisionManagedNetwork", nothing_to_do, partial="no network is made"),

@@ -208,6 +208,12 @@ def forget(connection: Connection, scope: str, endpoint: str, name: str) -> None
     connection.execute(delete(deployments).where(*_at(scope, endpoint, name)))
 
 
+def forget_workspace(connection: Connection, scope: str) -> None:
+    """Removes what is wanted in a workspace, with the keys of its endpoints."""
+    connection.execute(delete(deployments).where(deployments.c.scope == scope))
+    connection.execute(delete(secrets).where(secrets.c.owner.startswith(f"{scope}/", autoescape=True)))
+
+
 def all_deployments(connection: Connection) -> list[Wanted]:
     """Returns every deployment that is wanted, with its newest body read."""
     bodies = {(one.place.scope, one.place.name.lower()): one for one in resources.everywhere(connection, DEPLOYMENTS)}
