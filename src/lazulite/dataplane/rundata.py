@@ -1,16 +1,20 @@
 """What a job's outputs are and where their bytes lie: the three calls of `jobs.download`."""
 
+from pathlib import Path
+
 from sqlalchemy import Connection
 
 from lazulite import fields
+from lazulite.artifacts.locate import DatastoreProperties, path_of
 from lazulite.dataplane import run_shapes, sent
 from lazulite.engine import references, states
-from lazulite.errors import NotFound
+from lazulite.errors import BadRequest, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId
+from lazulite.store import datastores
 from lazulite.tracking import runs
 from lazulite.tracking.runs import Run
 
@@ -63,16 +67,25 @@ def resolve_models(call: Call, parts: Parts) -> Reply:
 def _resolve(call: Call, parts: Parts, kind: str) -> list[tuple[str, str]]:
     workspace, wanted = scopes.workspace(call, parts), sent.names(call, "values")
     with parts.db.read() as connection:
-        found = [(one, _place(connection, workspace, one, kind)) for one in wanted]
+        found = [(one, _place(connection, parts.settings.home, workspace, one, kind)) for one in wanted]
     return [(one, uri) for one, uri in found if uri]
 
 
-def _place(connection: Connection, workspace: WorkspaceId, asset_id: str, kind: str) -> str:
+def _place(connection: Connection, home: Path, workspace: WorkspaceId, asset_id: str, kind: str) -> str:
     try:
         uri = references.resolve(connection, workspace, asset_id, kind)
     except NotFound:
         return ""
-    return references.long_form(uri, workspace)
+    is_file = _is_file(home, uri, datastores.reader(connection, workspace))
+    return references.long_form(uri.rstrip("/") if is_file else uri, workspace)
+
+
+def _is_file(home: Path, uri: str, datastore: DatastoreProperties) -> bool:
+    """Tells a file, which a client must not look for as a folder, from all else, bytes elsewhere among it."""
+    try:
+        return path_of(home, uri, datastore).is_file()
+    except (NotFound, BadRequest):
+        return False
 
 
 ROUTES = (
