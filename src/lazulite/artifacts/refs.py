@@ -49,13 +49,18 @@ def container_path(home: Path, account: str, container: str) -> Path:
 
     Raises InvalidName (400) for names that Azure refuses.
     """
-    if not _ACCOUNT.fullmatch(account):
-        raise InvalidName(
-            f'"{account}" is not a storage account\'s name: 3 to 24 lower-case letters and digits.',
-            code="InvalidResourceName",
-        )
+    check_account_name(account)
     check_container_name(container)
     return storage_path(home) / account / container
+
+
+def check_account_name(name: str) -> None:
+    """Raises InvalidName (400) for a storage account's name that Azure refuses."""
+    if not _ACCOUNT.fullmatch(name):
+        raise InvalidName(
+            f'"{name}" is not a storage account\'s name: 3 to 24 lower-case letters and digits.',
+            code="InvalidResourceName",
+        )
 
 
 def check_container_name(name: str) -> None:
@@ -167,7 +172,7 @@ def read_path(home: Path, path: str) -> BlobRef:
     """
     first, _, rest = path.partition("/")
     account = host_account(first) or first
-    if account == first and not (storage_path(home) / account).is_dir():
+    if account == first and not os.path.isdir(f"{home}/storage/{account}"):
         owners = _owners_of(home, first)
         if len(owners) == 1:
             return BlobRef(owners[0], first, rest)

@@ -8,7 +8,7 @@ import heapq
 import os
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lazulite.artifacts.files import Draft, Staging
@@ -49,14 +49,21 @@ class Slot:
 class Assemblies:
     """The assemblies of this process; after a restart a new one begins beside what is in the old files."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, waiting: Iterable[BlobRef] = ()) -> None:
+        """waiting: the blobs that an earlier process has taken blocks for."""
         self._folder = folder
         self._open: dict[BlobRef, Assembly] = {}
+        self._waiting = set(waiting)
         self._lock = threading.Lock()
+
+    def may_wait(self, ref: BlobRef) -> bool:
+        """Tells whether a blob may have uncommitted blocks; most never had, and need not be asked for in the index."""
+        return ref in self._waiting
 
     def reserve(self, ref: BlobRef, size_bytes: int, offset: int | None = None) -> Slot:
         """Returns a place for a block that no other has. offset: where in the blob it belongs, if that is known."""
         with self._lock:
+            self._waiting.add(ref)
             assembly = self._open.get(ref)
             if not assembly:
                 assembly = self._open[ref] = Assembly(self.new_path(), size_bytes)

@@ -92,8 +92,9 @@ def read(home: Path, scope: Scope, receive: Receive) -> BlobCall:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
     service, ref = _address(home, headers.get("host", ""), raw_path)
+    refs.check_account_name(ref.account)
     if ref.container:
-        refs.container_path(home, ref.account, ref.container)
+        refs.check_container_name(ref.container)
     if ref.name:
         refs.check_blob_name(ref.name)
     return BlobCall(

@@ -293,7 +293,8 @@ def delete_blocks(connection: Connection, ref: BlobRef) -> None:
     connection.execute(_DELETE_BLOCKS, _key(ref))
 
 
-def drop_blocks_before(connection: Connection, moment_ns: int) -> set[str]:
-    """Forgets blocks received before a moment; returns the files of those that are left."""
+def drop_blocks_before(connection: Connection, moment_ns: int) -> set[tuple[str, BlobRef]]:
+    """Forgets blocks received before a moment; returns the files of those that are left, each with its blob."""
     connection.execute(sqlalchemy.delete(blocks).where(blocks.c.received_ns < moment_ns))
-    return set(connection.execute(sqlalchemy.select(blocks.c.path).distinct()).scalars())
+    left = connection.execute(sqlalchemy.select(blocks.c.path, blocks.c.account, blocks.c.container, blocks.c.name))
+    return {(row.path, BlobRef(row.account, row.container, row.name)) for row in left}

@@ -56,21 +56,23 @@ class Storage:
         self.uncommitted = f"{self.root}/.blocks"
         os.makedirs(self.uncommitted, exist_ok=True)
         self.db = Database(f"sqlite:///{home / 'storage.db'}", index.metadata)
-        self.assemblies = Assemblies(self.uncommitted)
+        self.assemblies = Assemblies(self.uncommitted, self._sweep_blocks())
         self._freeing = ThreadPoolExecutor(1, "blob-free")
-        self._sweep_blocks()
 
     def close(self) -> None:
         """Closes the index."""
         self._freeing.shutdown()
         self.db.close()
 
-    def _sweep_blocks(self) -> None:
+    def _sweep_blocks(self) -> set[BlobRef]:
+        """Forgets blocks that are a week old, and removes files of none; returns the blobs that others wait for."""
         with self.db.write() as connection:
-            wanted = index.drop_blocks_before(connection, now_ns() - _UNCOMMITTED_KEPT_NS)
+            waiting = index.drop_blocks_before(connection, now_ns() - _UNCOMMITTED_KEPT_NS)
+        wanted = {path for path, _ in waiting}
         for name in os.listdir(self.uncommitted):
             if f"{self.uncommitted}/{name}" not in wanted:
                 files.remove(f"{self.uncommitted}/{name}")
+        return {ref for _, ref in waiting}
 
     def folder(self, ref: BlobRef) -> str:
         """Returns the folder of ref's container."""
@@ -239,7 +241,8 @@ class Change:
             path=path,
         )
         index.put(self.connection, self.ref, blob, block_list)
-        index.delete_blocks(self.connection, self.ref)
+        if self._storage.assemblies.may_wait(self.ref):
+            index.delete_blocks(self.connection, self.ref)
         return blob
 
     def put_directory(self, headers: Mapping[str, str], metadata: Mapping[str, str]) -> Blob | None:
