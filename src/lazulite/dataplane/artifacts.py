@@ -19,7 +19,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.identity import accounts
 from lazulite.ids import WorkspaceId
-from lazulite.tracking import runs
+from lazulite.tracking import logged_models
 
 _ALL_RIGHTS = "rcw"
 
@@ -33,7 +33,7 @@ def _by_id(call: Call, parts: Parts, workspace: WorkspaceId) -> str:
 
 def _by_run(call: Call, parts: Parts, workspace: WorkspaceId) -> str:
     with parts.db.read() as connection:
-        return runs.find(connection, workspace.scope, call.ids["run"]).folder
+        return logged_models.artifacts_of(connection, workspace.scope, call.ids["run"])
 
 
 def create(call: Call, parts: Parts, where: _Where) -> Reply:

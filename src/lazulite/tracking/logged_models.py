@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from lazulite.errors import NotFound
 from lazulite.store.tables import logged_models, model_points
+from lazulite.tracking import runs
 from lazulite.tracking.metrics import Point
 
 STATUSES = (
@@ -67,10 +68,11 @@ def create(connection: Connection, scope: str, new: NewModel, now: datetime) -> 
     """Makes a model, pending until its files are there.
 
     Those will lie in the folder of the run, under the model's name: where MLflow 2 put them, and where
-    `azureml://jobs/{job}/outputs/artifacts/paths/{name}` looks. A second model of that name gets `{name}-{id}`.
+    `azureml://jobs/{job}/outputs/artifacts/paths/{name}` looks. A second model of that name gets `{name}-{id}`, and
+    a model without a run a folder as if it were one.
     """
     identifier = f"m-{uuid.uuid4().hex}"
-    folder = f"ExperimentRun/dcid.{new.run or identifier}/{new.name}"
+    folder = f"ExperimentRun/dcid.{new.run}/{new.name}" if new.run else f"ExperimentRun/dcid.{identifier}"
     same = (logged_models.c.scope == scope, logged_models.c.folder == folder)
     if connection.execute(select(logged_models.c.id).where(*same)).first():
         folder = f"{folder}-{identifier}"
@@ -93,6 +95,16 @@ def find(connection: Connection, scope: str, identifier: str) -> LoggedModel:
         state = "was deleted" if found else "was not found in this workspace"
         raise NotFound(f'Logged model "{identifier}" {state}.', target="model_id")
     return found
+
+
+def artifacts_of(connection: Connection, scope: str, owner: str) -> str:
+    """Returns where the artifacts of a run lie, or, for the id of a logged model, that model's files.
+
+    The azureml-mlflow plugin knows artifacts of runs alone, so models are runs to it. Raises NotFound (404).
+    """
+    if owner.startswith("m-"):
+        return find(connection, scope, owner).folder
+    return runs.find(connection, scope, owner).folder
 
 
 def change(connection: Connection, model: LoggedModel, now: datetime, **values: Any) -> LoggedModel:

@@ -11,7 +11,9 @@ from lazulite.engine.references import ARTIFACT_STORE
 from lazulite.errors import BadRequest
 from lazulite.http.call import Call
 from lazulite.ids import WorkspaceId, parse_datastore
-from lazulite.tracking import logged_models, runs
+from lazulite.tracking import logged_models
+from lazulite.tracking.logged_models import LoggedModel
+from lazulite.tracking.runs import Run
 
 _PROXIED = "/api/2.0/mlflow-artifacts/artifacts/"
 
@@ -50,8 +52,7 @@ def artifact_uri(call: Call, workspace: WorkspaceId, experiment: str, stored: St
     """
     if not _is_plugin(call):
         return f"mlflow-artifacts:/{stored.datastore}/{quote(stored.path)}"
-    host = call.base_url.partition("://")[2]
-    root = f"{host}/mlflow/{call.ids['api']}{workspace}"
+    root = _root(call, workspace)
     of_run = _CONTAINER.fullmatch(stored.path) if stored.datastore == ARTIFACT_STORE else None
     if not of_run:
         return f"https://{root}{_PROXIED}{stored.datastore}/{quote(stored.path)}"
@@ -59,7 +60,18 @@ def artifact_uri(call: Call, workspace: WorkspaceId, experiment: str, stored: St
     return f"azureml://{root}/experiments/{experiment}/runs/{of_run['run']}/artifacts{tail}"
 
 
-def of_run(run: runs.Run) -> Stored:
+def model_uri(call: Call, workspace: WorkspaceId, model: LoggedModel) -> str:
+    """Returns the same for a logged model, which is a run of its own to the plugin: that lists whole runs only."""
+    if not _is_plugin(call):
+        return artifact_uri(call, workspace, model.experiment, of_model(model))
+    return f"azureml://{_root(call, workspace)}/experiments/{model.experiment}/runs/{model.id}/artifacts"
+
+
+def _root(call: Call, workspace: WorkspaceId) -> str:
+    return f"{call.base_url.partition('://')[2]}/mlflow/{call.ids['api']}{workspace}"
+
+
+def of_run(run: Run) -> Stored:
     """Returns where a run's artifacts are."""
     return Stored(ARTIFACT_STORE, run.folder)
 
@@ -76,7 +88,7 @@ def model_of(source: str) -> str:
     return found["model"] if found else ""
 
 
-def of_model(model: logged_models.LoggedModel) -> Stored:
+def of_model(model: LoggedModel) -> Stored:
     """Returns where a logged model's files are."""
     return Stored(ARTIFACT_STORE, model.folder)
 
@@ -119,11 +131,8 @@ def _of_run(connection: Connection, workspace: WorkspaceId, source: str) -> Stor
     form = _PLUGIN.fullmatch(unquote(urlsplit(source).path)) if source.startswith("azureml:") else None
     if not form:
         return None
-    if form["run"].startswith("m-"):  # a logged model without a run has a folder where a run would have one
-        owner = logged_models.find(connection, workspace.scope, form["run"]).id
-    else:
-        owner = runs.find(connection, workspace.scope, form["run"]).id
-    return Stored(ARTIFACT_STORE, _joined(f"ExperimentRun/dcid.{owner}", form["path"] or ""))
+    folder = logged_models.artifacts_of(connection, workspace.scope, form["run"])
+    return Stored(ARTIFACT_STORE, _joined(folder, form["path"] or ""))
 
 
 def _proxied(source: str) -> Stored | None:

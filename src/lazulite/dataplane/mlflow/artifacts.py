@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.artifacts import files, refs
+from lazulite.artifacts import refs
+from lazulite.artifacts.files import remove
 from lazulite.dataplane.mlflow import addresses, wire
 from lazulite.dataplane.mlflow.addresses import Stored
 from lazulite.errors import BadRequest, NotFound
@@ -33,7 +34,8 @@ def list_of_run(call: Call, parts: Parts) -> Reply:
     with parts.db.read() as connection:
         run = runs.find(connection, workspace.scope, run_id)
         root = addresses.of_run(run)
-        return _listed(call, parts, connection, workspace, root, run.experiment, fields.text(call.query, "path"))
+        files = _below(parts, connection, workspace, root, fields.text(call.query, "path"))
+    return Reply({"root_uri": addresses.artifact_uri(call, workspace, run.experiment, root), "files": files})
 
 
 def list_of_model(call: Call, parts: Parts) -> Reply:
@@ -41,7 +43,8 @@ def list_of_model(call: Call, parts: Parts) -> Reply:
     workspace, folder = scopes.workspace(call, parts), fields.text(call.query, "artifact_directory_path")
     with parts.db.read() as connection:
         model = logged_models.find(connection, workspace.scope, call.ids["model"])
-        return _listed(call, parts, connection, workspace, addresses.of_model(model), model.experiment, folder)
+        files = _below(parts, connection, workspace, addresses.of_model(model), folder)
+    return Reply({"root_uri": addresses.model_uri(call, workspace, model), "files": files})
 
 
 def list_carried(call: Call, parts: Parts) -> Reply:
@@ -77,7 +80,7 @@ def delete(call: Call, parts: Parts) -> Reply:
     path = _path(call, parts)
     if not path.exists():
         raise NotFound(f'There is no artifact "{call.ids["path"]}".', target="path")
-    files.remove(str(path))
+    remove(str(path))
     return Reply({})
 
 
@@ -107,19 +110,10 @@ def _stored(path: str) -> Stored:
     return Stored(datastore, rest)
 
 
-def _listed(
-    call: Call,
-    parts: Parts,
-    connection: Connection,
-    workspace: WorkspaceId,
-    root: Stored,
-    experiment: str,
-    path: str,
-) -> Reply:
+def _below(parts: Parts, connection: Connection, workspace: WorkspaceId, root: Stored, path: str) -> list[JsonObject]:
     below = path.strip("/")
     stored = Stored(root.datastore, f"{root.path}/{below}".rstrip("/"))
-    entries = _entries(place(parts, connection, workspace, stored), f"{below}/" if below else "")
-    return Reply({"root_uri": addresses.artifact_uri(call, workspace, experiment, root), "files": entries})
+    return _entries(place(parts, connection, workspace, stored), f"{below}/" if below else "")
 
 
 def _entries(folder: Path, before: str) -> list[JsonObject]:

@@ -202,14 +202,13 @@ def _value(model: LoggedModel, kind: str, key: str) -> str | float | None:
 
 
 def _show(call: Call, workspace: WorkspaceId, model: LoggedModel, points: Sequence[ModelPoint]) -> JsonObject:
-    stored = addresses.of_model(model)
     info: JsonObject = {
         "model_id": model.id,
         "experiment_id": model.experiment,
         "name": model.name,
         "creation_timestamp_ms": wire.milliseconds(model.created_at),
         "last_updated_timestamp_ms": wire.milliseconds(model.modified_at),
-        "artifact_uri": addresses.artifact_uri(call, workspace, model.experiment, stored),
+        "artifact_uri": addresses.model_uri(call, workspace, model),
         "status": model.status,
         "model_type": model.kind,
         "source_run_id": model.run,
