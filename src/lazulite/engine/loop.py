@@ -174,9 +174,9 @@ class Engine:
         with self._db.read() as connection:
             ending = collect.look_up(connection, job)
         change = collect.collect(self._settings.home, job, ending)
+        stage.discard(self._folder(job))
         with self._db.write() as connection:
             self._settle(connection, job, change, ending)
-        stage.discard(self._folder(job))
 
     def _settle(self, connection: Connection, job: Job, change: Change, ending: Ending) -> None:
         now = clock.now()
