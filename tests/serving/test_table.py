@@ -49,7 +49,7 @@ def test_a_crew_of_a_deleted_deployment_does_not_answer_for_its_successor() -> N
     assert routes.workers == ()
 
 
-@pytest.mark.parametrize("asked_for", [4, 5], ids=["before it is recorded", "when another body was asked for meanwhile"])
+@pytest.mark.parametrize("asked_for", [4, 5], ids=["not yet recorded", "another asked for meanwhile"])
 def test_a_new_generation_answers_from_the_moment_it_is_ready(asked_for: int) -> None:
     crews = {"ep/blue": workers(4, "ready")}
     routes = table([endpoint()], [deployment(generation=asked_for, live=3)], crews)["ep"].deployments["blue"]

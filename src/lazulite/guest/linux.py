@@ -22,18 +22,18 @@ MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = (
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
 _CAP_SYS_ADMIN = 21
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
     """Gives this process namespaces of its own."""
-    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+    _check(_LIBC.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def mount(source: str | None, target: str, flags: int) -> None:
     """Mounts, binds or remounts."""
     paths = [os.fsencode(path) if path else None for path in (source, target)]
-    _check(_libc.mount(paths[0], paths[1], None, ctypes.c_ulong(flags), None), target)
+    _check(_LIBC.mount(paths[0], paths[1], None, ctypes.c_ulong(flags), None), target)
 
 
 def set_parent_death_signal(number: int) -> None:
@@ -52,7 +52,7 @@ def give_up_mounting() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+    _check(_LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
 
 
 def _check(result: int, what: str) -> None:
