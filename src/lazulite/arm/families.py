@@ -13,8 +13,8 @@ from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import WorkspaceId, check_name
-from lazulite.store import resources
+from lazulite.ids import AssetId, WorkspaceId, check_name
+from lazulite.store import assets, resources
 from lazulite.store.resources import Numbering, Place, Resource
 
 PAGE = 500
@@ -216,14 +216,7 @@ class Asset:
         )
 
     def _unknown(self, connection: Connection, workspace: WorkspaceId, name: str, version: str = "") -> NotFound:
-        rows = resources.versions(connection, workspace.scope, self.kind, name, archived=None, limit=10)
-        where = f'in workspace "{workspace.workspace}"'
-        if rows:
-            known = ", ".join(row.place.version for row in rows)
-            return NotFound(
-                f'{self.kind} "{name}" has no version "{version}" {where}. It has {known}.', target="version"
-            )
-        return NotFound(f'{self.kind} "{name}" was not found {where}.', target="name")
+        return assets.unknown(connection, AssetId(workspace, self.kind, name, version or None))
 
 
 def _nothing(row: Resource, call: Call) -> JsonObject:

@@ -16,7 +16,7 @@ def resolve(connection: Connection, asset: AssetId) -> Resource:
 
     Raises NotFound naming the versions that exist.
     """
-    scope = asset.owner.scope if isinstance(asset.owner, WorkspaceId) else asset.owner.lower()
+    scope = _scope(asset)
     if asset.version:
         row = resources.get(connection, Place(scope, asset.kind, asset.name, asset.version))
         if row:
@@ -25,7 +25,7 @@ def resolve(connection: Connection, asset: AssetId) -> Resource:
         newest = resources.versions(connection, scope, asset.kind, asset.name, limit=1)
         if newest:
             return newest[0]
-    raise _unknown(connection, scope, asset)
+    raise unknown(connection, asset)
 
 
 def register(
@@ -35,7 +35,7 @@ def register(
 
     properties: complete, as ARM's `accept` of that kind would leave them. An anonymous asset is in no list.
     """
-    scope = asset.owner.scope if isinstance(asset.owner, WorkspaceId) else asset.owner.lower()
+    scope = _scope(asset)
     container = Place(scope, asset.kind, check_name(asset.name, asset.kind))
     version = asset.version or resources.next_version(connection, scope, asset.kind, asset.name)
     if not resources.get(connection, container):
@@ -46,8 +46,20 @@ def register(
     return row
 
 
-def _unknown(connection: Connection, scope: str, asset: AssetId) -> NotFound:
-    rows = resources.versions(connection, scope, asset.kind, asset.name, archived=None, limit=10)
-    wanted = f":{asset.version}" if asset.version else f"@{asset.label}" if asset.label else ""
-    known = f"It has versions {', '.join(row.place.version for row in rows)}." if rows else "Nothing has that name."
-    return NotFound(f'{asset.kind} "{asset.name}{wanted}" was not found in {scope}. {known}', target=asset.kind)
+def unknown(connection: Connection, asset: AssetId) -> NotFound:
+    """Makes the error of an asset that is not there, naming the versions that are."""
+    where = (
+        f'in workspace "{asset.owner.workspace}"'
+        if isinstance(asset.owner, WorkspaceId)
+        else f'in registry "{asset.owner}"'
+    )
+    rows = resources.versions(connection, _scope(asset), asset.kind, asset.name, archived=None, limit=10)
+    if not rows:
+        return NotFound(f'{asset.kind} "{asset.name}" was not found {where}.', target="name")
+    wanted = f'version "{asset.version}"' if asset.version else f'label "{asset.label or "latest"}"'
+    known = ", ".join(row.place.version for row in rows)
+    return NotFound(f'{asset.kind} "{asset.name}" has no {wanted} {where}. It has {known}.', target="version")
+
+
+def _scope(asset: AssetId) -> str:
+    return asset.owner.scope if isinstance(asset.owner, WorkspaceId) else asset.owner.lower()
