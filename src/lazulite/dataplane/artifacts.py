@@ -164,5 +164,9 @@ ROUTES = (
     _route("GET", f"{_ARTIFACTS}/contentinfo/{_ID}/{{path:path}}", get_place),
     _route("GET", f"{_ARTIFACTS}/prefix/contentinfo/{_ID}/{{path:path}}", list_places),
     _route("GET", f"{_ARTIFACTS}/write/{_ID}/{{path:path}}", get_place_to_write),
+    # The azureml-mlflow plugin has the same in another order. Source: its _restclient/artifact, 1.62.
+    _route("POST", f"{_ARTIFACTS}/{_ID}/batch/metadata", create),
+    _route("GET", f"{_ARTIFACTS}/{_ID}/contentinfo", get_place),
+    _route("GET", f"{_ARTIFACTS}/{_ID}/prefix/contentinfo", list_places),
     *(route for root in _RUN_ROOTS for route in _of_run(root)),
 )
