@@ -20,7 +20,7 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.filedatalake import DataLakeServiceClient
 
 from lazulite.blob import service
-from lazulite.blob.service import BlobService
+from lazulite.blob.service import BlobStorage
 from lazulite.identity import accounts
 from lazulite.settings import Settings
 
@@ -79,7 +79,7 @@ def new_account(port: int, home: Path) -> Account:
 @contextmanager
 def in_thread(home: Path) -> Iterator[int]:
     """Serves a home from a thread; gives the port."""
-    app: BlobService = service.app(Settings(home=home), SIGNING_KEY)
+    app: BlobStorage = service.app(Settings(home=home), SIGNING_KEY)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", lifespan="off", loop="uvloop", http="httptools")

@@ -101,15 +101,15 @@ DFS: Table = {
 }
 
 
-def app(settings: Settings, signing_key: bytes) -> "BlobService":
+def app(settings: Settings, signing_key: bytes) -> "BlobStorage":
     """Opens the home's blob storage and makes its ASGI app.
 
     It answers `{account}.blob|dfs.core.windows.net` by the Host header, and `/_blob/{account}/…` on any other host.
     """
-    return BlobService(Storage(settings.home, signing_key))
+    return BlobStorage(Storage(settings.home, signing_key))
 
 
-class BlobService:
+class BlobStorage:
     """Blob storage as an ASGI app."""
 
     def __init__(self, storage: Storage) -> None:
