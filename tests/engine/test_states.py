@@ -3,9 +3,11 @@
 import itertools
 
 import pytest
+from sqlalchemy import event
 
 from lazulite.engine import states
 from lazulite.engine.states import ENDED, MOVES, Change
+from lazulite.tracking import entries, runs
 from tests.engine.conftest import HERE
 
 LIVES = [
@@ -89,6 +91,51 @@ def test_lists_are_newest_first_and_go_on_where_they_stopped(home):
         first = states.listed(connection, HERE.scope, limit=2)
         rest = states.listed(connection, HERE.scope, before=first[-1].number, limit=9)
     assert [job.name for job in (*first, *rest)] == names[::-1]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"archived": None},
+        {"archived": True},
+        {"before": 9},
+        {"kind": "Command"},
+        {"kind": "Command", "before": 9},
+        {"said": [("tag", "a")]},
+        {"said": [("tag", "a=b"), ("property", "c")], "kind": "Command", "before": 9},
+    ],
+    ids=str,
+)
+def test_a_page_takes_as_long_however_many_jobs_there_are(home, job, asked):
+    """Holds each way of asking to an index that gives the rows in their order: nothing is scanned, nothing sorted."""
+    seen = []
+    event.listen(home.db.engine, "before_cursor_execute", lambda *given: seen.append(given[2:4]))
+    with home.db.read() as connection:
+        states.listed(connection, HERE.scope, limit=2, **asked)
+        statement, given = seen[0]
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+    assert plan and all(step.startswith("SEARCH") for step in plan), plan
+
+
+def test_lists_are_narrowed_by_what_jobs_say(home):
+    with home.db.write() as connection:
+        first, second, third = (home.submit(connection) for _ in range(3))
+        entries.put(connection, first.number, "tag", {"a": "1"})
+        entries.put(connection, second.number, "tag", {"a": "2", "b": ""})
+        entries.put(connection, second.number, "property", {"c": "3"})
+
+        def listed(**asked):
+            return [job.name for job in states.listed(connection, HERE.scope, limit=9, **asked)]
+
+        assert listed(said=[("tag", "a")]) == [second.name, first.name]
+        assert listed(said=[("tag", "a=1")]) == [first.name]
+        assert listed(said=[("tag", "a"), ("property", "c=3")]) == [second.name]
+        assert listed(said=[("property", "a")]) == []
+        assert listed(kind="Pipeline") == [] and len(listed(kind="Command")) == 3
+        runs.change(connection, third.run, home.now, is_archived=True)
+        assert listed() == [second.name, first.name] and listed(archived=True) == [third.name]
+        assert len(listed(archived=None)) == 3
 
 
 def test_a_removed_job_is_gone_with_its_events(home, job):

@@ -141,13 +141,14 @@ def get(call: Call, parts: Parts) -> Reply:
 def list_jobs(call: Call, parts: Parts) -> Reply:
     """Lists the topmost jobs, newest first; honours jobType, tag, properties, listViewType and `$skip`."""
     workspace, before = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
+    kind = one_of({"jobType": call.query["jobtype"]}, "jobType", _TYPES) if call.query.get("jobtype") else ""
     said = [("tag", call.query["tag"])] if call.query.get("tag") else []
     said += [("property", one) for one in call.query.get("properties", "").split(",") if one]
     with parts.db.read() as connection:
         found = states.listed(
             connection,
             workspace.scope,
-            kind=call.query.get("jobtype", ""),
+            kind=kind,
             said=said,
             archived=shapes.wants_archived(call),
             before=before,

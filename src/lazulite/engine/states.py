@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
 from lazulite.engine import nodes
 from lazulite.store.tables import job_events, jobs, run_entries, runs
@@ -148,20 +148,34 @@ def listed(
 ) -> list[Job]:
     """Lists a workspace's topmost jobs, newest first. archived None means both; before: a number to go on from.
 
-    said: (`tag` or `property`, `name` or `name=value`), of all of which a job must have each.
+    kind: as ARM spells it, "" for all. said: (`tag` or `property`, `name` or `name=value`), each of which a job must
+    have. Each way of asking has an index that gives the rows in their order, so that a page takes the same time
+    however many jobs there are.
     """
-    query = _SELECT.where(runs.c.scope == scope, runs.c.parent == "").order_by(runs.c.number.desc()).limit(limit)
+    query: Select[Any] = _SELECT.where(jobs.c.scope == scope, runs.c.parent == "").limit(limit)
+    orders: list[ColumnElement[Any]] = []
+    for what, text in said:
+        query, number = _having(query, what, text)
+        orders.append(number)
     if kind:
-        query = query.where(func.lower(jobs.c.kind) == kind.lower())
+        query = query.where(jobs.c.kind == kind)
+        orders.append(jobs.c.number)
+    if not orders:
+        query = query.where(runs.c.scope == scope)
+    order = [*orders, runs.c.number][0]
+    if before:
+        query = query.where(order < before)
     if archived is not None:
         query = query.where(runs.c.is_archived == archived)
-    if before:
-        query = query.where(runs.c.number < before)
-    for what, text in said:
-        name, equals, value = text.partition("=")
-        has = select(run_entries.c.run).where(run_entries.c.kind == what, run_entries.c.key == name)
-        query = query.where(runs.c.number.in_(has.where(run_entries.c.value == value) if equals else has))
-    return [_job(row) for row in connection.execute(query)]
+    return [_job(row) for row in connection.execute(query.order_by(order.desc()))]
+
+
+def _having(query: Select[Any], what: str, text: str) -> tuple[Select[Any], ColumnElement[Any]]:
+    """Narrows a query to runs that say something; returns with it the column that the rows are then ordered by."""
+    name, equals, value = text.partition("=")
+    has = run_entries.alias()
+    query = query.join(has, has.c.run == jobs.c.number).where(has.c.kind == what, has.c.key == name)
+    return query.where(has.c.value == value) if equals else query, has.c.run
 
 
 def events(connection: Connection, job: Job) -> Sequence[tuple[str, datetime, str]]:

@@ -136,6 +136,7 @@ runs = Table(
     UniqueConstraint("scope", "key"),
     Index("runs_by_experiment", "scope", "experiment", text("coalesce(started_at, created_at)")),
     Index("runs_by_parent", "scope", "parent", "number"),
+    Index("runs_by_archive", "scope", "parent", "is_archived", "number"),
 )
 
 run_entries = Table(
@@ -145,6 +146,7 @@ run_entries = Table(
     Column("kind", String, primary_key=True),  # tag, param or property
     Column("key", String, primary_key=True),
     Column("value", Text, nullable=False),
+    Index("run_entries_by_key", "kind", "key"),  # and by run, which every index of this table ends with
     sqlite_with_rowid=False,
 )
 
@@ -201,6 +203,7 @@ jobs = Table(
     Column("attempts", Integer, nullable=False),
     Column("warnings", JSON, nullable=False),  # texts, each for the user to see once
     Index("jobs_by_queue", "state", "scope", "compute", "number"),
+    Index("jobs_by_kind", "scope", "kind", "number"),
 )
 
 job_events = Table(
