@@ -13,7 +13,7 @@ EXPOSED = settings.read({}, home=Path("/home/me/.lazulite"), port=8765, host="0.
 def test_by_the_proxy():
     variables = client_environment(LOOPBACK)
     assert variables["HTTPS_PROXY"] == variables["https_proxy"] == "http://127.0.0.1:8765"
-    assert variables["NO_PROXY"] == "localhost,127.0.0.1,::1"
+    assert variables["NO_PROXY"] == "localhost,127.0.0.1"
     assert variables["REQUESTS_CA_BUNDLE"] == "/home/me/.lazulite/ca/bundle.pem"
     assert variables["IDENTITY_ENDPOINT"] == "http://127.0.0.1:8765/_identity/token"
     assert variables["AZURE_TENANT_ID"] == environment.TENANT
@@ -38,7 +38,7 @@ def test_an_exposed_port_puts_its_secret_where_clients_send_it_from():
 
 def test_an_address_in_the_network_is_used_where_localhost_would_not_reach():
     told = settings.read({}, home=Path("/h"), port=1, host="10.1.2.3", secret="s")
-    assert client_environment(told)["NO_PROXY"] == "localhost,127.0.0.1,::1,10.1.2.3"
+    assert client_environment(told)["NO_PROXY"] == "localhost,127.0.0.1,10.1.2.3"
     assert client_environment(told, no_proxy=True)["AZURE_AUTHORITY_HOST"] == "https://10.1.2.3:1"
     told = settings.read({}, home=Path("/h"), port=1, host="::1")
     assert client_environment(told)["HTTPS_PROXY"] == "http://[::1]:1"

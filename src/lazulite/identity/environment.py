@@ -75,7 +75,8 @@ def secret_of(settings: Settings) -> str:
 def _facts(settings: Settings) -> dict[str, str]:
     host, port, secret = reachable(settings.host), settings.port, secret_of(settings)
     door = f"http://lazulite:{quote(secret, safe='')}@{host}:{port}" if settings.is_exposed else settings.url
-    direct = dict.fromkeys(("localhost", "127.0.0.1", "::1", host.strip("[]")))
+    # "::1" only where it is needed: Azure's own reader of data (azureml-dataprep, mltable, azureml-fsspec) dies of it.
+    direct = dict.fromkeys(("localhost", "127.0.0.1", host.strip("[]")))
     # Storage clients read the account from a path only where the host is called localhost or 127.0.0.1.
     is_local = not settings.is_exposed or settings.host in ("0.0.0.0", "::")
     return {
