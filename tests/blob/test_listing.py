@@ -124,3 +124,12 @@ def test_a_list_with_an_unknown_filter_is_refused(account: Account, container: C
     assert answer.status_code == 501
     with pytest.raises(HttpResponseError):
         list(account.blobs().find_blobs_by_tags("a='b'"))
+
+
+def test_a_name_may_be_as_deep_as_it_is_long(container: ContainerClient, account: Account) -> None:
+    deepest = "/".join("a" * 512)
+    container.upload_blob(deepest, b"x")
+    (account.folder / "con" / deepest).rename(account.folder / "con" / deepest[:-1] / "b")
+    (account.folder / "con" / deepest).mkdir()
+    (account.folder / "con" / deepest / "c").touch()  # no blob can have this name
+    assert [one.name for one in container.list_blobs()] == [deepest[:-1] + "b"]

@@ -46,7 +46,7 @@ class _Walk:
     def wants_folder(self, folder: str) -> bool:
         """Tells whether a folder can hold what is wanted."""
         fits = folder.startswith(self.prefix) or self.prefix.startswith(folder)
-        return fits and (folder > self.after or self.after.startswith(folder))
+        return fits and (folder > self.after or self.after.startswith(folder)) and refs.is_blob_name(folder)
 
     def wants_file(self, name: str) -> bool:
         """Tells whether a file is wanted."""
