@@ -146,6 +146,7 @@ GROUPS = (
                     NEW_NAME,
                     flag("--stream", "-s", action="store_true", help="Then show what it prints, until it ends."),
                     _WEB,
+                    flag("--skip-validation", action="store_true", help="Taken, as az does; changes nothing."),
                     SET,
                     *COMMON,
                 ),
@@ -180,7 +181,12 @@ GROUPS = (
             ),
             _archiving("archive", True),
             _archiving("restore", False),
-            Command("show-services", "Show the addresses that belong to a job.", _show_services, (NAME, *COMMON)),
+            Command(
+                "show-services",
+                "Show the addresses that belong to a job.",
+                _show_services,
+                (NAME, flag("--node-index", "-i", help="Taken, as az does; changes nothing."), *COMMON),
+            ),
             Command(
                 "validate",
                 "Check a YAML file without submitting anything.",

@@ -9,8 +9,11 @@ from lazulite.cli import late
 from lazulite.cli.grammar import Misuse
 from lazulite.cli.session import Session
 
-# Where a command, or a part of one, begins with Python.
-_PYTHON = re.compile(r"((?:^|[;&|(])\s*(?:\w+=\S+\s+)*)((?:\S*/)?python[\d.]*)(?=\s)")
+# Where a command, or a part of one, begins with Python: up to its options, of which none takes a value.
+_OPTIONS = r"-[bBdEiIOqsSuvx]+"
+_PYTHON = re.compile(
+    rf"((?:^|[;&|(\n])\s*(?:\w+=\S+\s+)*(?:\S*/)?python[\d.]*(?:\s+{_OPTIONS})*)(?=\s+(?!-c\b|{_OPTIONS}\s))"
+)
 
 
 def open_shell(session: Session, name: str, command: str | None, has_pdb: bool) -> NoReturn:
@@ -20,7 +23,7 @@ def open_shell(session: Session, name: str, command: str | None, has_pdb: bool) 
     """
     job = session.arm.get(session.path("jobs", name))
     copy = late.load("debug").lay_out(session.arm.settings, session.workspace, job["name"], _say)
-    words = command or (_with_pdb(copy.command) if has_pdb else "")
+    words = command or (with_pdb(copy.command) if has_pdb else "")
     _say(f"The job's command is: {copy.command}")
     _say(f"Its code is copied to {copy.code}, and what you change there stays there.")
     run = f"/history/v1.0{session.path('experiments', job['properties']['experimentName'], 'runs', copy.name)}"
@@ -31,12 +34,15 @@ def open_shell(session: Session, name: str, command: str | None, has_pdb: bool) 
     raise SystemExit(code)
 
 
-def _with_pdb(command: str) -> str:
-    """Has every Python of a command run under pdb, which goes on until an exception leaves the script."""
-    changed, count = _PYTHON.subn(r"\1\2 -m pdb -c continue", command)
+def with_pdb(command: str) -> str:
+    """Has every Python script of a command run under pdb, which goes on until an exception leaves the script.
+
+    Raises Misuse for a command that runs none.
+    """
+    changed, count = _PYTHON.subn(r"\1 -m pdb -c continue", command)
     if not count:
         raise Misuse(
-            f"The job's command begins no program with python: {command}",
+            f"The job's command runs no Python script by the word python: {command}",
             hint='Put breakpoint() into its code, then run it by --command, or --command "python -m pdb ...".',
         )
     return changed

@@ -18,7 +18,7 @@ _PREPARATION = "system_logs/lazulite.log"
 _ENDED = ("Completed", "Failed", "Canceled")
 _POLL_S = 0.05
 _POLL_LIMIT_S = 0.4
-_CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 _NOTHING_NEW = 416  # the range asked for begins where the file ends
 
 
@@ -26,7 +26,7 @@ class JobFailed(LazuliteError):
     """A job ended, and not well; the message is the job's own error."""
 
 
-class _Tail:
+class Tail:
     """A log, shown from where it was shown to. out: where to; title: what stands before its first line."""
 
     def __init__(self, out: TextIO, title: str = "") -> None:
@@ -40,13 +40,13 @@ class _Tail:
         while new := self._read(address):
             self._out.write(("" if self._offset else self._title) + self._decoder.decode(new))
             self._offset += len(new)
-            if len(new) < _CHUNK_BYTES:
+            if len(new) < CHUNK_BYTES:
                 break
         self._out.flush()
         return self._offset > began_at
 
     def _read(self, address: str) -> bytes:
-        wanted = f"bytes={self._offset}-{self._offset + _CHUNK_BYTES - 1}"
+        wanted = f"bytes={self._offset}-{self._offset + CHUNK_BYTES - 1}"
         try:
             return rest.send("GET", address, headers={"Range": wanted}).raw
         except rest.Refused as error:
@@ -83,7 +83,7 @@ def follow(session: Session, name: str) -> None:
 
 
 def _show_until_ended(session: Session, name: str) -> Json:
-    tails: dict[str, _Tail] = {}
+    tails: dict[str, Tail] = {}
     path = f"/history/v1.0{session.path('runs', name, 'details')}"
     pause_s = _POLL_S
     while True:
@@ -97,12 +97,12 @@ def _show_until_ended(session: Session, name: str) -> Json:
         clock.sleep(pause_s)
 
 
-def _show_logs(logs: Mapping[str, str], tails: dict[str, _Tail]) -> bool:
+def _show_logs(logs: Mapping[str, str], tails: dict[str, Tail]) -> bool:
     for name in logs:
         if name == _PREPARATION:
-            tails.setdefault(name, _Tail(sys.stderr))
+            tails.setdefault(name, Tail(sys.stderr))
         elif _PRINTED.match(name):
             underline = "=" * len(f"Streaming {name}")
-            tails.setdefault(name, _Tail(sys.stdout, f"\nStreaming {name}\n{underline}\n\n"))
+            tails.setdefault(name, Tail(sys.stdout, f"\nStreaming {name}\n{underline}\n\n"))
     news = [tail.show(logs[name]) for name, tail in tails.items()]
     return any(news)

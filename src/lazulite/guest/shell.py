@@ -22,5 +22,5 @@ def main(arguments: "list[str]") -> int:
     variables = {**plan["variables"], **plan["ranks"][0]["variables"]}
     if command:
         os.execvpe("bash", ["bash", "-c", command[0]], variables)
-    variables["PS1"] = "(%s) \\w $ " % plan["variables"]["AZUREML_RUN_ID"]
+    variables["PS1"] = "(%s) \\W $ " % plan["variables"]["AZUREML_RUN_ID"]
     os.execvpe("bash", ["bash", "--norc"], variables)
