@@ -113,7 +113,7 @@ def test_a_page_takes_as_long_however_many_jobs_there_are(home, job, asked):
     event.listen(home.db.engine, "before_cursor_execute", lambda *given: seen.append(given[2:4]))
     with home.db.read() as connection:
         states.listed(connection, HERE.scope, limit=2, **asked)
-        statement, given = seen[0]
+        statement, given = seen[-1]
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
     assert plan and all(step.startswith("SEARCH") for step in plan), plan
 
