@@ -13,7 +13,7 @@ from lazulite.blob import access, appends, batch, blobs, blocks, containers, cop
 from lazulite.blob.batch import SubRequest
 from lazulite.blob.call import BlobCall, BlobReply, ClientGone, FileRange, Receive, Scope, Send, in_thread, read, send
 from lazulite.blob.storage import Storage, http_date, now_ns
-from lazulite.errors import LazuliteError, MethodNotAllowed, OutOfSpace, Unauthorized
+from lazulite.errors import LazuliteError, MethodNotAllowed, OutOfSpace, PreconditionFailed, Unauthorized
 from lazulite.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,16 @@ _CHALLENGE = (
 )
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
 
+# To ignore one of these would be to store other bytes, or to keep them less safe, than the client believes.
+_REFUSED_HEADERS = {
+    "x-ms-structured-body": "structured bodies; send Content-MD5",
+    "x-ms-encryption-key": "keys that the client provides",
+    "x-ms-encryption-scope": "encryption scopes",
+    "x-ms-tags": "blob index tags",
+    "x-ms-if-tags": "conditions on blob index tags",
+    "x-ms-immutability-policy-mode": "immutability policies",
+    "x-ms-legal-hold": "legal holds",
+}
 _LEVELS = {"s": "account", "c": "container", "o": "blob"}
 _INTERNAL = LazuliteError(
     "Lazulite itself failed here.", code="InternalError", hint="`lazulite logs platform` shows the traceback."
@@ -203,11 +213,23 @@ def _operation(call: BlobCall) -> Operation:
         if "x-ms-copy-source" in call.headers and call.method == "PUT":
             found = _COPY if (level, comp) == ("o", "") else None
     if found:
+        _check_headers(call)
         return found
     if call.method not in _METHODS:
         raise MethodNotAllowed(f"The resource doesn't support the HTTP verb {call.method}.", code="UnsupportedHttpVerb")
     asked = [f"{name}={call.query[name]}" for name in ("restype", "resource", "comp", "action") if name in call.query]
     raise refusals.not_implemented(" ".join([call.method, _LEVELS[level], *asked]))
+
+
+def _check_headers(call: BlobCall) -> None:
+    for name in _REFUSED_HEADERS.keys() & call.headers.keys():
+        raise refusals.not_implemented(f"{name}, {_REFUSED_HEADERS[name]}")
+    if "x-ms-lease-id" in call.headers:
+        raise PreconditionFailed(
+            "There is currently no lease on the resource: Lazulite has none.",
+            code="LeaseNotPresentWithBlobOperation",
+            target="x-ms-lease-id",
+        )
 
 
 def _always(call: BlobCall | None, request_id: str) -> dict[str, str]:
