@@ -104,5 +104,5 @@ def _show_logs(logs: Mapping[str, str], tails: dict[str, Tail]) -> bool:
         elif _PRINTED.match(name):
             underline = "=" * len(f"Streaming {name}")
             tails.setdefault(name, Tail(sys.stdout, f"\nStreaming {name}\n{underline}\n\n"))
-    news = [tail.show(logs[name]) for name, tail in tails.items()]
+    news = [tails[name].show(logs[name]) for name in sorted(tails)]  # system_logs come before user_logs
     return any(news)
