@@ -10,7 +10,6 @@ import pytest
 
 from lazulite.engine import folders, launch, processes, states
 from lazulite.engine.loop import Engine
-from lazulite.engine.states import Change
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources
 from lazulite.store.resources import Place
@@ -63,9 +62,7 @@ class Running(Home):
     def cancel(self, name):
         """Cancels a job as ARM does."""
         with self.db.write() as connection:
-            job = states.find(connection, HERE.scope, name)
-            if not states.apply(connection, job, Change("Canceled"), self.now):
-                states.apply(connection, job, Change("CancelRequested"), self.now)
+            states.cancel(connection, states.find(connection, HERE.scope, name), self.now)
         self.engine.wake()
 
     def events(self, name):

@@ -12,7 +12,7 @@ from lazulite.arm.operations import POLL_SOON
 from lazulite.engine import computes, folders, references, sources, states
 from lazulite.engine.sources import Sources
 from lazulite.engine.spec import spec_of
-from lazulite.engine.states import Change, Job
+from lazulite.engine.states import Job
 from lazulite.environments.registered import Registered
 from lazulite.errors import Conflict, NotFound, NotImplementedHere
 from lazulite.http import addresses, scopes
@@ -96,7 +96,7 @@ def _new_run(
 
 def _complete(given: JsonObject, workspace: WorkspaceId, found: Sources) -> JsonObject:
     """Returns what is kept of a body: labels resolved, so that it means the same tomorrow, and outputs with places."""
-    outputs = {name: one for name, one in (given.get("outputs") or {}).items() if name != "default" and one}
+    outputs = {name: one for name, one in (given.get("outputs") or {}).items() if name != "default" and one is not None}
     for goal in found.outputs:
         named = {"jobOutputType": goal.output.kind, "mode": goal.output.mode, "uri": goal.uri}
         outputs[goal.output.name] = {**outputs[goal.output.name], **named}
@@ -166,10 +166,7 @@ def cancel(call: Call, parts: Parts) -> Reply:
     """
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
-        job = _find(connection, workspace, call.ids["name"])
-        is_over = job.state in states.ENDED or states.apply(connection, job, Change("Canceled"), call.now)
-        if not is_over:
-            states.apply(connection, job, Change("CancelRequested"), call.now)
+        is_over = states.cancel(connection, _find(connection, workspace, call.ids["name"]), call.now)
     parts.engine.wake()
     return Reply(status=200) if is_over else Reply(None, 202, {"Location": f"{call.base_url}{call.path}", **POLL_SOON})
 

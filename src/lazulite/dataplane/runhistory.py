@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 from lazulite import clock, fields
 from lazulite.dataplane import run_files, run_filter, run_shapes, sent
 from lazulite.engine import states
-from lazulite.engine.states import Change
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -222,8 +221,8 @@ def _happened(connection: Connection, scope: str, run_id: str, event: JsonObject
 def _cancel(connection: Connection, run: Run, call: Call) -> None:
     """Cancels a job: one that waits is over at once, one that runs is ended by the engine."""
     job = states.get(connection, run.number)
-    if job and job.state not in states.ENDED and not states.apply(connection, job, Change("Canceled"), call.now):
-        states.apply(connection, job, Change("CancelRequested"), call.now)
+    if job:
+        states.cancel(connection, job, call.now)
 
 
 def get_token(call: Call, parts: Parts) -> Reply:

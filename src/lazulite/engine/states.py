@@ -102,6 +102,17 @@ def apply(connection: Connection, job: Job, change: Change, now: datetime, token
     return True
 
 
+def cancel(connection: Connection, job: Job, now: datetime) -> bool:
+    """Cancels a job, and tells whether it is over: one that waits is at once, one that runs is ended by the engine.
+
+    One that has ended stays as it is. The engine is to be woken afterwards.
+    """
+    if job.state in ENDED or (job.state == "Queued" and apply(connection, job, Change("Canceled"), now)):
+        return True
+    apply(connection, job, Change("CancelRequested"), now)
+    return False
+
+
 def take_over(connection: Connection, job: Job, token: str) -> Job:
     """Gives a job that somebody who is gone worked on to whoever holds the token; its state stays."""
     connection.execute(update(jobs).where(jobs.c.number == job.number).values(token=token))

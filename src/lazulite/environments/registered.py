@@ -44,7 +44,7 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, reference: 
     try:
         row = assets.resolve(connection, asset)
     except NotFound:
-        if not curated_environments.find(asset.name):
+        if not asset.name.lower().startswith("azureml-") and not curated_environments.find(asset.name):
             raise
         return _curated(asset)
     body = row.body["properties"]
