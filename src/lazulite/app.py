@@ -25,7 +25,17 @@ from lazulite.arm import (
 from lazulite.artifacts.files import Staging, full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
-from lazulite.dataplane import artifacts, discovery, metrics, mlflow, rundata, runhistory, v1datastores, v1models
+from lazulite.dataplane import (
+    artifacts,
+    discovery,
+    metrics,
+    mlflow,
+    rundata,
+    runhistory,
+    v1datasets,
+    v1datastores,
+    v1models,
+)
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
 from lazulite.engine.loop import Engine
@@ -58,7 +68,7 @@ ARM = (
     online_deployments,
     operations,
 )
-DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores)
+DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores, v1datasets)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from lazulite import app, settings
+from lazulite.artifacts.files import Staging
 from lazulite.engine import states
 from lazulite.http.call import Call, Caller
 from lazulite.http.parts import Parts
@@ -75,5 +76,6 @@ def plane(tmp_path: Path) -> Iterator[Plane]:
     db = Database(f"sqlite:///{own.home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
     known: dict[str, Any] = {field.name: None for field in dataclasses.fields(Parts)}
     known |= {"settings": own, "db": db, "signing_key": b"k" * 64, "engine": Sleeper()}
+    known["uploads"] = Staging(own.home / "uploads")
     yield Plane(Parts(**known), Router(app.routes(app.DATAPLANE)))
     db.close()
