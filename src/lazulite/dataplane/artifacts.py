@@ -46,8 +46,8 @@ def create(call: Call, parts: Parts, where: _Where) -> Reply:
     for one in sent.objects(call.body, "paths"):
         path = fields.text(one, "path", required=True)
         try:
-            artifacts[path] = _artifact(head, path)
             places[path] = _place(call, parts, _blob(workspace, f"{head}/{path}"), head, path, _ALL_RIGHTS)
+            artifacts[path] = _artifact(head, path)
         except InvalidName as error:
             errors[path] = {"error": error.wire()}
     return Reply({"artifacts": artifacts, "artifactContentInformation": places, "errors": errors})
