@@ -86,6 +86,11 @@ class Home:
         assert found
         return found
 
+    def states(self, names: list[str]) -> list[str]:
+        """Returns the states of some jobs at one moment."""
+        with self.db.read() as connection, connection.begin():
+            return [job.state for name in names if (job := states.find(connection, HERE.scope, name))]
+
     def _make_workspace(self) -> None:
         about = {"subscription": HERE.subscription, "resourceGroup": HERE.resource_group, "location": "westeurope"}
         with self.db.write() as connection:

@@ -324,7 +324,7 @@ def test_two_nodes_run_two_jobs_at_a_time(home):
     names = [home.run("sleep 0.2", "two") for _ in range(5)]
     seen = set()
     while any(home.job(name).state not in states.ENDED for name in names):
-        seen.add(sum(home.job(name).state in ("Preparing", "Starting", "Running") for name in names))
+        seen.add(sum(state in ("Preparing", "Starting", "Running") for state in home.states(names)))
     assert max(seen) == 2 and {home.job(name).state for name in names} == {"Completed"}
 
 
