@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 
 from lazulite.errors import BadRequest
 from lazulite.store.tables import run_entries, runs
@@ -36,6 +36,11 @@ _FIELDS = {
     "endtimeutc": runs.c.ended_at,
     "hidden": runs.c.is_archived,
 }
+# Runs that have not begun stand where they were made, as in MLflow's lists: one index serves both.
+_ORDERS: dict[str, ColumnElement[Any]] = {
+    **_FIELDS,
+    "starttimeutc": func.coalesce(runs.c.started_at, runs.c.created_at),
+}
 _MOMENTS = ("createdutc", "starttimeutc", "endtimeutc")
 _ENTRIES = {"tags": "tag", "properties": "property", "parameters": "param"}
 
@@ -57,16 +62,19 @@ def condition(text: str) -> ColumnElement[bool]:
 
 
 def order(clauses: str | Sequence[str]) -> list[ColumnElement[Any]]:
-    """Reads orders such as `StartTimeUtc desc`; several are parted by commas. Runs that have no start come last."""
+    """Reads orders such as `StartTimeUtc desc`; several are parted by commas."""
     texts = clauses.split(",") if isinstance(clauses, str) else clauses
     columns: list[ColumnElement[Any]] = []
+    is_descending = False
     for text in filter(str.strip, texts):
         field, _, direction = text.strip().partition(" ")
-        column = _FIELDS.get(field.lower())
+        column = _ORDERS.get(field.lower())
         if column is None:
             raise _unknown(field)
-        columns.append((column.desc() if direction.strip().lower() == "desc" else column.asc()).nulls_last())
-    return columns
+        is_descending = direction.strip().lower() == "desc"
+        columns.append(column.desc() if is_descending else column.asc())
+    # What is equal stands in the direction of the last clause, which an index can be read in.
+    return [*columns, runs.c.number.desc() if is_descending else runs.c.number.asc()]
 
 
 def name_asked(text: str) -> str:

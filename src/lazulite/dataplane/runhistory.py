@@ -82,7 +82,7 @@ def query(call: Call, parts: Parts) -> Reply:
     if not isinstance(top, int) or top < 1 or (token and not token.isdecimal()):
         raise BadRequest("top must be a whole number above 0, and continuationToken one that was given out here.")
     wanted = run_filter.condition(fields.text(given, "filter"))
-    order = run_filter.order(given.get("orderby") or [])
+    order = run_filter.order(given.get("orderby") or "StartTimeUtc desc")
     after, limit = int(token or 0), min(top, _PAGE)
     with parts.db.read() as connection:
         experiment = _experiment(connection, call, workspace.scope)

@@ -146,7 +146,7 @@ def matching(
     limit: int = 1000,
 ) -> Sequence[Run]:
     """Lists a workspace's runs that fulfil conditions on the columns of `runs`. after: how many to pass over."""
-    query = run_rows().where(runs.c.scope == scope, *conditions).order_by(*order_by, runs.c.number)
+    query = run_rows().where(runs.c.scope == scope, *conditions).order_by(*(order_by or (runs.c.number,)))
     return [run_of(row) for row in connection.execute(query.offset(after).limit(limit))]
 
 
