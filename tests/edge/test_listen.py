@@ -46,6 +46,16 @@ def test_plain_http(front):
     assert told["size"] == 4
 
 
+def test_a_small_answer_leaves_in_one_piece(front):
+    with socket.create_connection(("127.0.0.1", front.port), timeout=10) as client:
+        for _ in range(20):
+            client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 100 ")
+            client.sendall(b"x")
+            head, blank, body = client.recv(1 << 16).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200") and blank and body.endswith(b"}")
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_tls_to_the_port_itself(front, host):
     assert requests.get(f"https://{host}:{front.port}/", verify=front.bundle).json()["scheme"] == "https"

@@ -12,7 +12,41 @@ BODY_SILENCE_S = 120.0
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 
+_CONTINUE = b"HTTP/1.1 100 "
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _HeadWithBody:
+    """One answer's way out: its head waits for what the app says in the same breath, and both leave as one packet.
+
+    uvloop writes at once; a head by itself wakes the client for nothing. What is not said before the loop turns, a
+    stream's first bytes say, is not waited for.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._is_begun = False
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            held, self._head = self._head, b""
+            self._transport.writelines([held, data] if data else [held])
+        elif self._is_begun or data.startswith(_CONTINUE):
+            self._transport.write(data)
+        else:
+            self._is_begun, self._head = True, data
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head and not self._transport.is_closing():
+            self.write(b"")
 
 
 class Connection(HttpToolsProtocol):
@@ -46,7 +80,10 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_since = None
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # it is, when the connection becomes a websocket
+            self.cycle.transport = _HeadWithBody(self.transport, self.loop)  # type: ignore[assignment]
         self._acknowledge()
 
     def is_stalled(self, now: float) -> bool:
