@@ -12,6 +12,7 @@ import pytest
 
 from lazulite import app, settings
 from lazulite.artifacts.files import Staging
+from lazulite.dataplane import mlflow
 from lazulite.engine import states
 from lazulite.http.call import Call, Caller
 from lazulite.http.parts import Parts
@@ -50,6 +51,7 @@ class Plane:
             path=bare,
             ids=ids,
             query={name.lower(): value for name, value in parse_qsl(query)},
+            pairs=tuple(parse_qsl(query)),
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             raw=b"" if body is None else json.dumps(body).encode(),
             who=Caller("oid", "tid", "tester"),
@@ -68,6 +70,14 @@ class Plane:
         return run
 
 
+class MlflowPlane(Plane):
+    """MLflow's routes, by what stands behind `/api/2.0/mlflow/`; a file is the body's bytes."""
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Returns the reply's body."""
+        return super().ask(method, f"/mlflow/v2.0{{W}}/api/2.0/mlflow/{path}", body, **headers)
+
+
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[Plane]:
     """Returns the routes; of the parts only those that data planes use are there."""
@@ -79,3 +89,9 @@ def plane(tmp_path: Path) -> Iterator[Plane]:
     known["uploads"] = Staging(own.home / "uploads")
     yield Plane(Parts(**known), Router(app.routes(app.DATAPLANE)))
     db.close()
+
+
+@pytest.fixture
+def tracking(plane: Plane) -> Plane:
+    """Returns MLflow's routes over the same home."""
+    return MlflowPlane(plane.parts, Router(app.routes(mlflow.PARTS)))

@@ -1,7 +1,5 @@
 """What a run is told while it runs: metrics, parameters, tags, inputs and outputs; and a metric's history."""
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -119,7 +117,7 @@ def get_history(call: Call, parts: Parts) -> Reply:
     shown = points[:limit] if limit else points
     body: JsonObject = {"metrics": [run_shapes.show_point(point) for point in shown]}
     if len(shown) < len(points):
-        body["next_page_token"] = _token(shown[-1])
+        body["next_page_token"] = wire.sealed(run_shapes.show_point(shown[-1]))
     return Reply(body)
 
 
@@ -214,18 +212,13 @@ def _sample(points: Sequence[Point], limit: int) -> Sequence[Point]:
     return [points[round(place * (len(points) - 1) / (limit - 1))] for place in range(limit)]
 
 
-def _token(point: Point) -> str:
-    return base64.urlsafe_b64encode(json.dumps([point.step, point.at_ms, point.value]).encode()).decode()
-
-
 def _read_token(token: str, key: str) -> Point | None:
     if not token:
         return None
-    try:
-        step, at_ms, value = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return Point(key, float(value), int(at_ms), int(step))
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise BadRequest(f"page_token is {token[:80]!r}, which was not given out here.", target="page_token") from error
+    told = wire.unsealed(token)
+    if not isinstance(told, dict):
+        raise BadRequest("page_token was not given out here.", target="page_token")
+    return _point({**told, "key": key})
 
 
 ROUTES = (

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -56,7 +57,6 @@ _VIEWS: Mapping[str, bool | None] = {
     **dict.fromkeys(("3", "ALL"), None),
 }
 
-_TOKEN_PREFIX = "offset:"
 _YEAR_10000_MS = 253_402_300_800_000
 
 
@@ -210,12 +210,25 @@ def limit_of(body: Mapping[str, Any], default: int, most: int) -> int:
 def offset_of(body: Mapping[str, Any]) -> int:
     """Reads `page_token`, 0 when there is none. Raises BadRequest (400) for one that was not given out here."""
     token = fields.text(body, "page_token")
-    if not token:
-        return 0
+    return _offset(unsealed(token)) if token else 0
+
+
+def _offset(told: Any) -> int:
+    if not isinstance(told, int) or not 0 <= told < 1 << 62:
+        raise BadRequest("page_token was not given out here.", target="page_token")
+    return told
+
+
+def sealed(told: Any) -> str:
+    """Prints what a page token is to remember: anything that JSON can say."""
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+
+
+def unsealed(token: str) -> Any:
+    """Reads a page token back. Raises BadRequest (400) for what is none."""
     try:
-        text = base64.urlsafe_b64decode(token.encode()).decode()
-        return int(text.removeprefix(_TOKEN_PREFIX))
-    except (binascii.Error, ValueError) as error:
+        return json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise BadRequest(f"page_token is {token[:80]!r}, which was not given out here.", target="page_token") from error
 
 
@@ -223,5 +236,5 @@ def page(name: str, values: Sequence[Any], offset: int, limit: int) -> Reply:
     """Answers a page `{name: [...], next_page_token}`. values: up to one more than the limit."""
     body: JsonObject = {name: list(values[:limit])}
     if len(values) > limit:
-        body["next_page_token"] = base64.urlsafe_b64encode(f"{_TOKEN_PREFIX}{offset + limit}".encode()).decode()
+        body["next_page_token"] = sealed(offset + limit)
     return Reply(body)
