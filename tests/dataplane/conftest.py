@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -46,19 +46,23 @@ class Plane:
         """Returns the reply's body; `{W}` in the path stands for the workspace. Raises what the handler raises."""
         bare, _, query = path.replace("{W}", str(HERE)).partition("?")
         route, ids = self.router.find(method, bare)
-        call = Call(
+        return route.handler(self.call(method, query, ids, body, **headers), self.parts).body
+
+    def call(self, method: str, query: str, ids: Mapping[str, str], body: Any = None, **headers: str) -> Call:
+        """Makes what a handler is given."""
+        pairs = tuple(parse_qsl(query))
+        return Call(
             method=method,
-            path=bare,
+            path="/",
             ids=ids,
-            query={name.lower(): value for name, value in parse_qsl(query)},
-            pairs=tuple(parse_qsl(query)),
+            query={name.lower(): value for name, value in pairs},
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             raw=b"" if body is None else json.dumps(body).encode(),
             who=Caller("oid", "tid", "tester"),
             now=self.now,
             base_url="https://eastus.api.azureml.ms",
+            pairs=pairs,
         )
-        return route.handler(call, self.parts).body
 
     def job(self, name: str, **body: Any) -> Run:
         """Makes a job that waits in its queue, as ARM's PUT does."""

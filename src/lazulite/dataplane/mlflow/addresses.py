@@ -18,7 +18,7 @@ from lazulite.tracking.runs import Run
 _PROXIED = "/api/2.0/mlflow-artifacts/artifacts/"
 
 _CONTAINER = re.compile(r"ExperimentRun/dcid\.(?P<run>[^/]+)/?(?P<path>.*)", re.DOTALL)
-_PLUGIN = re.compile(r".*/experiments/[^/]+/runs/(?P<run>[^/]+)(?:/artifacts)?(?:/(?P<path>.*))?", re.DOTALL)
+_PLUGIN = re.compile(r".*?/[^/]+/runs/(?P<run>[^/]+)(?:/artifacts)?(?:/(?P<path>.*))?", re.DOTALL)
 _LOGGED_MODEL = re.compile(r"models:/+(?P<model>m-[0-9a-f]{32})/?(?P<path>.*)", re.DOTALL)
 _CLIENT = re.compile(r"mlflow-python-client/(\d+)\.")
 
