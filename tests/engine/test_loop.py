@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +147,29 @@ def test_the_users_line_comes_first_in_the_error(home):
 def test_other_ends_are_told_apart(home, command, told):
     job = home.ended(home.run(command))
     assert job.state == "Failed" and told in words(job.run.error)
+
+
+@pytest.fixture
+def little_memory():
+    """A control group whose processes have 60 MB together."""
+    places = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"))
+    for root, limit in places:
+        group = Path(root) / f"lazulite-{os.getpid()}"
+        try:
+            group.mkdir()
+            (group / limit).write_text("60000000")
+        except OSError:
+            continue
+        yield group
+        group.rmdir()
+        return
+    pytest.skip("no control groups can be made here")
+
+
+def test_a_death_for_want_of_memory_is_told_as_such(home, little_memory):
+    hungry = f'{sys.executable} -c "x = bytearray(200_000_000)"'
+    job = home.ended(home.run(f"echo $$ > {little_memory}/cgroup.procs; {hungry}"))
+    assert job.state == "Failed" and "because memory ran out" in words(job.run.error)
 
 
 def test_time_runs_out_with_words(home):
