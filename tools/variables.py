@@ -1,14 +1,26 @@
 """docs/environment-variables.md: every environment variable that user code meets, from the catalog."""
 
+from collections.abc import Sequence
+
+from lazulite.catalog.job_variables import JOB_VARIABLES, JobVariable
 from lazulite.catalog.variables import VARIABLES, Variable
 
 HEAD = """# Environment variables
 
-What a scoring script finds in its environment, and what it may set itself in a deployment's `environment_variables`.
-Made by `make docs` from `src/lazulite/catalog/variables.py`. What leads Azure's clients here is printed by
-`lazulite env`.
+What jobs and scoring scripts find in their environment, and what a deployment may set in its `environment_variables`.
+Made by `make docs` from `src/lazulite/catalog/variables.py` and `job_variables.py`. What leads Azure's clients here is
+printed by `lazulite env`; jobs and scoring scripts have it too.
 """
-CHAPTERS = (
+OF_JOBS = (
+    ("every", "Set for every job", "A job's own `environment_variables` win."),
+    ("each rank", "Set for each rank of a job", "A job without a distribution has one."),
+    ("PyTorch", "Set for each rank of a PyTorch distribution", ""),
+    ("Mpi", "Set for each rank of an Mpi distribution", ""),
+    ("TensorFlow", "Set for each rank of a TensorFlow distribution", ""),
+    ("instance", "Set for jobs on a compute instance", ""),
+    ("none", "Not set for jobs", "Azure sets them; Lazulite does not, for the reason given."),
+)
+OF_DEPLOYMENTS = (
     ("platform", "Set for every deployment", "A deployment may say otherwise."),
     ("user", "Unset until a deployment sets them", "Azure's server reads them, and so does Lazulite."),
     ("ignored", "Ignored", "Azure's server reads them; Lazulite does not, for the reason given."),
@@ -17,16 +29,19 @@ CHAPTERS = (
 
 def text() -> str:
     """Returns the page: a chapter for each way in which variables are set."""
-    return "\n".join([HEAD, *(_chapter(*chapter) for chapter in CHAPTERS)])
+    jobs = (
+        _chapter(title, about, [one for one in JOB_VARIABLES if one.set_for == key]) for key, title, about in OF_JOBS
+    )
+    deployments = (
+        _chapter(title, about, [one for one in VARIABLES if one.set_by == key]) for key, title, about in OF_DEPLOYMENTS
+    )
+    return "\n".join([HEAD, *jobs, *deployments])
 
 
-def _chapter(set_by: str, title: str, about: str) -> str:
-    rows = "\n".join(_row(variable) for variable in VARIABLES if variable.set_by == set_by)
-    return f"## {title}\n\n{about}\n\n| variable | meaning | source |\n|---|---|---|\n{rows}\n"
-
-
-def _row(variable: Variable) -> str:
-    return f"| `{variable.name}` | {variable.meaning} | {variable.source} |"
+def _chapter(title: str, about: str, variables: Sequence[Variable | JobVariable]) -> str:
+    rows = "\n".join(f"| `{one.name}` | {one.meaning} | {one.source} |" for one in variables)
+    head = f"## {title}\n\n{about}\n\n" if about else f"## {title}\n\n"
+    return f"{head}| variable | meaning | source |\n|---|---|---|\n{rows}\n"
 
 
 if __name__ == "__main__":

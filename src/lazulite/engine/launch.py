@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
+from lazulite import clock
 from lazulite.engine import bindings, processes, ranks
 from lazulite.engine.executors.process import Launcher
 from lazulite.engine.prepare import Prepared
@@ -44,7 +45,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
             **processes.environment(made.environment.python, shares, os.environ),
             **client_environment(settings),
             **made.environment.variables,
-            **variables(settings, signing_key, made, staged, made.job.run.created_at),
+            **variables(settings, signing_key, made, staged, clock.now()),
             **spec.variables,
             "LAZULITE_JOB_FOLDER": str(staged.folder),
         },
@@ -68,7 +69,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
 
 
 def variables(settings: Settings, signing_key: bytes, made: Prepared, staged: Staged, now: datetime) -> dict[str, str]:
-    """Returns what the job is told of itself; catalog/variables.py says what each is for and where that is from."""
+    """Returns what the job is told of itself; catalog/job_variables.py says what each is for."""
     run, workspace, experiment = made.job.run, made.workspace, made.experiment
     region = workspace.region or settings.region
     service = f"https://{region}.api.azureml.ms"
@@ -102,6 +103,7 @@ def variables(settings: Settings, signing_key: bytes, made: Prepared, staged: St
         "MLFLOW_EXPERIMENT_NAME": experiment.name,
         "DEFAULT_IDENTITY_CLIENT_ID": CLIENT,
         "PYTHONUNBUFFERED": "1",
+        **({"CI_NAME": made.sources.target.name} if made.sources.target.kind == "ComputeInstance" else {}),
         **_inputs_and_outputs(made.spec, staged.values),
     }
 

@@ -40,13 +40,16 @@ def ranks_of(spec: JobSpec, ports: Sequence[int]) -> list[Rank]:
     """
     shape = spec.distribution
     if shape is None:
-        return [Rank("std_log.txt", {"AZUREML_CR_NODE_RANK": "0"})]
+        return [Rank("std_log.txt", {"AZUREML_CR_NODE_RANK": "0", "AZUREML_PROCESS_NAME": "rank_0"})]
     if shape.kind == "TensorFlow":
         return _tensorflow(shape, ports)
     make = _pytorch if shape.kind == "PyTorch" else _mpi
     total = spec.nodes * shape.per_node
     return [
-        Rank(_log(number, total), {**_node(number // shape.per_node), **make(number, spec.nodes, shape, ports[0])})
+        Rank(
+            _log(number, total),
+            {**_place(number, number // shape.per_node), **make(number, spec.nodes, shape, ports[0])},
+        )
         for number in range(total)
     ]
 
@@ -59,8 +62,8 @@ def _log(number: int, total: int) -> str:
     return f"std_log_process_{number:0{len(str(total - 1))}}.txt"
 
 
-def _node(number: int) -> dict[str, str]:
-    return {"AZUREML_CR_NODE_RANK": str(number), "NODE_RANK": str(number)}
+def _place(number: int, node: int) -> dict[str, str]:
+    return {"AZUREML_PROCESS_NAME": f"rank_{number}", "AZUREML_CR_NODE_RANK": str(node), "NODE_RANK": str(node)}
 
 
 def _pytorch(number: int, nodes: int, shape: Distribution, port: int) -> dict[str, str]:
@@ -101,7 +104,7 @@ def _tensorflow(shape: Distribution, ports: Sequence[int]) -> list[Rank]:
         Rank(
             _log(number, len(tasks)),
             {
-                **_node(number),
+                **_place(number, number),
                 "TF_CONFIG": json.dumps(
                     {"cluster": cluster, "task": {"type": kind, "index": index}, "environment": "cloud"}
                 ),
