@@ -82,7 +82,7 @@ def test_where_mlflow_logs_to_depends_on_what_can_read_the_address(home, plan, t
     venv = tmp_path / "venv"
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to("/usr/bin/env")
-    (venv / "lib" / "python3.11" / "site-packages" / "azureml_mlflow-1.62.dist-info").mkdir(parents=True)
+    (venv / "lib" / "python3.11" / "site-packages" / "azureml" / "mlflow").mkdir(parents=True)
     bindings = home.folder / "environments" / "bindings.json"
     known = json.loads(bindings.read_text())
     known["plain"]["python"] = str(venv / "bin" / "python")

@@ -117,7 +117,7 @@ def _communicator(made: Prepared) -> str:
 def _tracking_uri(settings: Settings, made: Prepared, service: str) -> str:
     """Returns where mlflow logs to: an `azureml://` address only where the plugin that understands it is installed."""
     packages = made.environment.python.parent.parent / "lib"
-    if any(packages.glob("python3*/site-packages/azureml_mlflow-*")):
+    if any(packages.glob("python3*/site-packages/azureml/mlflow")):
         return f"azureml://{service.partition('://')[2]}/mlflow/v1.0{made.workspace.id}"
     return f"{settings.url}/mlflow/v2.0{made.workspace.id}"
 

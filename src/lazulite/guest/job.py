@@ -52,7 +52,7 @@ class Job:
         self._reason = "exited"
         self._kill_at: float | None = None  # set once the job is being stopped
         self._peak_bytes = 0
-        self._kills_before = family.kills_for_memory()
+        self._kills_before = 0
 
     def run(self) -> None:
         """Starts the ranks, waits for them, ends what they left behind, writes exit.json."""
@@ -68,6 +68,7 @@ class Job:
         for number, rank in enumerate(self._plan["ranks"]):
             if self._kill_at is None:
                 self._ranks[_start(self._plan, rank)] = number
+        self._kills_before = family.kills_for_memory()  # slow to read, and nothing is killed within a millisecond
         if self._kill_at is not None:  # told to stop while they were being started
             family.send(signal.SIGTERM, self._ranks)
         self._wait(signals)
