@@ -320,10 +320,10 @@ def test_the_same_run_is_there_by_every_address(tracked: Mlflow, plain: Mlflow) 
 
 
 # What came with MLflow 3.
-third = pytest.mark.parametrize("interpreter", [3], indirect=True, ids=["mlflow3"])
+THIRD = pytest.mark.parametrize("interpreter", [3], indirect=True, ids=["mlflow3"])
 
 
-@third
+@THIRD
 def test_logged_models_have_files_metrics_and_a_search(tracked: Mlflow, platform: Platform, ml: MLClient) -> None:
     run_id, model_id, metrics, found, files, answer = tracked(
         f"""{MODEL}
@@ -344,7 +344,7 @@ def test_logged_models_have_files_metrics_and_a_search(tracked: Mlflow, platform
     assert (folder_of(platform, ml, run_id) / "net" / "MLmodel").exists()
 
 
-@third
+@THIRD
 def test_a_model_of_no_run_is_logged_and_registered(tracked: Mlflow) -> None:
     told = tracked("""
         import os, pathlib
@@ -360,7 +360,7 @@ def test_a_model_of_no_run_is_logged_and_registered(tracked: Mlflow) -> None:
     assert told[:2] == ["READY", "1"] and "w.txt" in told[2]
 
 
-@third
+@THIRD
 def test_traces_are_refused_and_harm_nothing(tracked: Mlflow) -> None:
     with pytest.raises(MlflowError, match=r"NOT_IMPLEMENTED: Lazulite does not know POST .*/traces/search"):
         tracked("mlflow.search_traces(['0'])")
@@ -376,7 +376,7 @@ def test_traces_are_refused_and_harm_nothing(tracked: Mlflow) -> None:
     )
 
 
-@third
+@THIRD
 def test_autologging_logs_a_fit(tracked: Mlflow) -> None:
     told = tracked("""
         import warnings
