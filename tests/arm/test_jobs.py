@@ -35,7 +35,7 @@ def move(arm, name, *moves):
     for state in moves:
         with arm.parts.db.write() as connection:
             job = states.find(connection, scope(connection), name)
-            assert states.apply(connection, job, Change(state), clock.now())
+            assert states.apply(connection, job, Change(state), now=clock.now())
 
 
 def scope(connection):

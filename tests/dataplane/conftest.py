@@ -68,7 +68,7 @@ class Plane:
         """Makes a job that waits in its queue, as ARM's PUT does."""
         with self.parts.db.write() as connection:
             experiment = experiments.ensure(connection, HERE.scope, "trial", self.now)
-            new = NewRun(name, experiment.id, is_job=True, kind="azureml.scriptrun")
+            new = NewRun(name, experiment.id, status="Queued", is_job=True, kind="azureml.scriptrun")
             run = runs.create(connection, HERE.scope, new, self.now)
             states.submit(connection, run, "Command", body, "cpu", 1)
         return run

@@ -128,7 +128,7 @@ def test_details_have_a_signed_address_for_each_log_and_warnings_in_words(plane:
     (folder / "outputs" / "model.bin").write_text("no log")
     with plane.parts.db.write() as connection:
         job = states.get(connection, run.number)
-        states.apply(connection, job, Change("Preparing", warnings=["no GPU here"]), NOON)
+        states.apply(connection, job, Change("Preparing", warnings=["no GPU here"]), now=NOON)
     details = plane.ask("GET", "/history/v1.0{W}/runs/j1/details")
     assert details["status"] == "Preparing"
     assert [one["message"] for one in details["warnings"]] == ["no GPU here"]
@@ -143,7 +143,7 @@ def test_a_job_that_was_over_at_once_is_shown_as_ending_to_whoever_streams_it(pl
     run = plane.job("j1")
     for state in ("Preparing", "Starting", "Running", "Finalizing", "Completed"):
         with plane.parts.db.write() as connection:
-            states.apply(connection, states.get(connection, run.number), Change(state), NOON)
+            states.apply(connection, states.get(connection, run.number), Change(state), now=NOON)
     address, streaming = "/history/v1.0{W}/runs/j1/details", {"user_agent": "azsdk-python azure-ai-ml/1.35.2"}
     assert plane.ask("GET", address)["status"] == "Completed"
     assert plane.ask("GET", address, **streaming)["status"] == "Finalizing"

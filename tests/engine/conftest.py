@@ -74,7 +74,7 @@ class Home:
         given = {"command": "true", "environmentId": "plain:1", "computeId": compute, **body}
         spec, name = spec_of(given), f"job{next(self._names)}"
         experiment = experiments.ensure(connection, HERE.scope, "trial", self.now)
-        new = NewRun(name, experiment.id, is_job=True, kind="azureml.scriptrun", created_by="tester")
+        new = NewRun(name, experiment.id, status="Queued", is_job=True, created_by="tester")
         run = runs.create(connection, HERE.scope, new, self.now)
         target = computes.find(connection, HERE.scope, spec.compute, spec.instance_type)
         return states.submit(connection, run, "Command", given, target.queue, spec.nodes)

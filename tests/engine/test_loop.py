@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lazulite.engine import folders, launch, processes, states
+from lazulite.engine import folders, launch, processes, queue, states
 from lazulite.engine.loop import Engine
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources
@@ -95,7 +95,9 @@ def home(tmp_path):
 
 def jobs_left(home):
     with home.db.read() as connection:
-        return states.in_states(connection, ("Queued", *states.ACTIVE))
+        found = [states.get(connection, number) for number, _ in states.active(connection)]
+        waiting = [states.first_in_queue(connection, scope, name) for scope, name, _ in queue.waiting(connection)]
+        return [job for job in (*waiting, *found) if job]
 
 
 def words(error):

@@ -31,7 +31,7 @@ def claim(home, compute):
 def end(home, name):
     for state in ("Starting", "Running", "Finalizing", "Completed"):
         with home.db.write() as connection:
-            assert states.apply(connection, home.job(name), Change(state), home.now)
+            assert states.apply(connection, home.job(name), Change(state), now=home.now)
 
 
 def up(home, compute):
@@ -67,7 +67,7 @@ def test_queues_do_not_wait_for_each_other(home):
     home.put_cluster("other", high=1)
     submit(home, ("small", 1), ("small", 1), ("other", 1))
     with home.db.read() as connection:
-        assert sorted(queue.waiting(connection)) == [(HERE.scope, "other"), (HERE.scope, "small")]
+        assert sorted(queue.waiting(connection)) == [(HERE.scope, "other", 1), (HERE.scope, "small", 2)]
     assert len(claim(home, "small")) == 1 and len(claim(home, "other")) == 1
 
 
@@ -110,7 +110,7 @@ def test_a_failed_or_cancelled_job_gives_its_nodes_back(home):
     name, after = submit(home, ("small", 1), ("small", 1))
     claim(home, "small")
     with home.db.write() as connection:
-        states.apply(connection, home.job(name), Change("Failed"), home.now)
+        states.apply(connection, home.job(name), Change("Failed"), now=home.now)
     assert claim(home, "small") == [after]
 
 
@@ -119,7 +119,7 @@ def test_a_job_put_back_into_its_queue_gives_its_nodes_back_and_is_first_again(h
     name, after = submit(home, ("small", 1), ("small", 1))
     claim(home, "small")
     with home.db.write() as connection:
-        states.apply(connection, home.job(name), Change("Queued"), home.now)
+        states.apply(connection, home.job(name), Change("Queued"), now=home.now)
     assert claim(home, "small") == [name]
     assert home.job(name).attempts == 2 and home.job(after).attempts == 0
 

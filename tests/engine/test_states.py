@@ -23,7 +23,7 @@ LIVES = [
 
 def move(home, job, state, token=None, **more):
     with home.db.write() as connection:
-        return states.apply(connection, job, Change(state, **more), home.later(1), token)
+        return states.apply(connection, job, Change(state, **more), now=home.later(1), token=token)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_whoever_lost_the_job_changes_nothing(home, job):
     assert move(home, job, "Preparing", token="mine")
     mine = home.job(job.name)
     with home.db.write() as connection:
-        states.take_over(connection, mine, "theirs")
+        states.take_over(connection, mine.number, "theirs")
     assert not move(home, mine, "Starting")
     assert home.job(job.name).state == "Preparing"
     with home.db.read() as connection:

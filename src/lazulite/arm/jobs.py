@@ -83,6 +83,7 @@ def _new_run(
         id=name,
         experiment=experiment.id,
         name=fields.text(given, "properties.displayName"),
+        status="Queued",
         kind=_RUN_TYPE,
         is_job=True,
         parent=fields.text(given, "properties.parentJobName"),

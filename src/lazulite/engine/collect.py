@@ -136,8 +136,8 @@ def register(connection: Connection, job: Job, ending: Ending, now: datetime) ->
 
     Raises Conflict when a version was taken while the job ran.
     """
-    outputs, here = dict(job.body.get("outputs") or {}), ending.workspace.id
-    for wanted in spec_of(job.body).outputs:
+    outputs, here, spec = dict(job.body.get("outputs") or {}), ending.workspace.id, spec_of(job.body)
+    for wanted in spec.outputs:
         if not wanted.asset:
             continue
         kind, properties = _asset(job, wanted, references.long_form(str(outputs[wanted.name]["uri"]), here))
@@ -146,7 +146,7 @@ def register(connection: Connection, job: Job, ending: Ending, now: datetime) ->
         asset = AssetId(here, kind, wanted.asset, wanted.asset_version or None)
         made = assets.register(connection, asset, properties, now=now, who=job.run.created_by)
         outputs[wanted.name] = {**outputs[wanted.name], "assetVersion": made.place.version}
-    if outputs != job.body.get("outputs"):
+    if any(wanted.asset for wanted in spec.outputs):
         states.set_outputs(connection, job, outputs)
 
 

@@ -78,43 +78,47 @@ class Engine:
     def _tick(self) -> float:
         """Does what there is to do, and returns for how many seconds there is nothing more."""
         with self._db.read() as connection:
-            active = states.in_states(connection, states.ACTIVE)
+            active = states.active(connection)
             queues = queue.waiting(connection)
-        for job in active:
-            if job.number not in self._attended:
-                self._adopt(job)
-            if job.state == "CancelRequested":
-                self._obey_cancel(job)
-        for scope, compute in queues:
-            self._start_next(scope, compute)
+        for number, state in active:
+            if number not in self._attended:
+                self._adopt(number)
+            if state == "CancelRequested":
+                self._obey_cancel(number)
+        for scope, compute, count in queues:
+            self._start_next(scope, compute, count)
         return self._scale_down(clock.now())
 
-    def _adopt(self, job: Job) -> None:
+    def _adopt(self, number: int) -> None:
         """Goes on with a job that nobody attends: from its process, from how that ended, or anew."""
-        was_launched = processes.pid_of(self._folder(job)) is not None  # staging removes an earlier attempt's lock
         with self._db.write() as connection:
-            job = states.take_over(connection, job, secrets.token_hex(8))
+            job = states.take_over(connection, number, secrets.token_hex(8))
+            if job is None:
+                return
+            # Staging removes an earlier attempt's lock, so that one that is there is this attempt's.
+            was_launched = processes.pid_of(self._folder(job)) is not None
             if not was_launched and job.state in ("Preparing", "Starting"):
                 again = Change("Queued", note="The platform had stopped before the job was started.")
-                states.apply(connection, job, again, clock.now())
+                states.apply(connection, job, again, now=clock.now())
                 self._awake.set()
                 return
         self._attend(self._see_out, job)
 
-    def _obey_cancel(self, job: Job) -> None:
+    def _obey_cancel(self, number: int) -> None:
         """Has a job's guest end it all; a job without one is over at once."""
-        if processes.is_held(self._folder(job)):
-            process.stop(self._folder(job))
-            return
         with self._db.write() as connection:
-            states.apply(connection, states.get(connection, job.number) or job, Change("Canceled"), clock.now())
+            job = states.get(connection, number)
+            if job and processes.is_held(self._folder(job)):
+                process.stop(self._folder(job))
+            elif job:
+                states.apply(connection, job, Change("Canceled"), now=clock.now())
 
-    def _start_next(self, scope: str, compute: str) -> None:
-        """Starts the jobs at the head of a queue, as far as there are nodes."""
-        while not self._is_stopping:
+    def _start_next(self, scope: str, compute: str, count: int) -> None:
+        """Starts the jobs at the head of a queue, as far as there are nodes. Who comes meanwhile wakes the loop."""
+        for _ in range(count):
             with self._db.write() as connection:
                 job = queue.claim(connection, scope, compute, secrets.token_hex(8), clock.now())
-            if job is None:
+            if job is None or self._is_stopping:
                 return
             self._attend(self._live, job)
 
@@ -179,21 +183,19 @@ class Engine:
             self._settle(connection, job, change, ending)
 
     def _settle(self, connection: Connection, job: Job, change: Change, ending: Ending) -> None:
-        now = clock.now()
-        if change.state in states.ENDED and not states.apply(connection, job, Change("Finalizing"), now):
+        now, changes = clock.now(), [Change("Finalizing"), change] if change.state in states.ENDED else [change]
+        if not states.apply(connection, job, *changes, now=now):
             raise _Stale
         if change.state == "Completed":
             collect.register(connection, job, ending, now)
         told = collect.read(self._folder(job))
         if told:
             entries.put(connection, job.number, "property", collect.properties_of(told))
-        if not states.apply(connection, job, change, now):
-            raise _Stale
 
     def _move(self, job: Job, change: Change) -> None:
         """Passes the one door, or finds out that the job is somebody else's."""
         with self._db.write() as connection:
-            if not states.apply(connection, job, change, clock.now()):
+            if not states.apply(connection, job, change, now=clock.now()):
                 raise _Stale
 
     def _abandon(self, job: Job) -> None:
@@ -205,7 +207,7 @@ class Engine:
     def _fail(self, job: Job, error: LazuliteError) -> None:
         self._abandon(job)
         with self._db.write() as connection:
-            states.apply(connection, job, Change("Failed", error=error.wire()), clock.now())
+            states.apply(connection, job, Change("Failed", error=error.wire()), now=clock.now())
 
     def _folder(self, job: Job) -> Path:
         return folders.of_job(self._settings.home, job.scope, job.name)

@@ -1,13 +1,16 @@
-"""The nodes of computes: taken by a job, given back, taken down when they have idled. Every node is this machine."""
+"""The nodes of computes: taken by a job, given back, taken down when they have idled. Every node is this machine.
+
+Jobs without a compute, or on serverless, take none: they are counted.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from lazulite.engine.computes import Target
-from lazulite.store.tables import nodes
+from lazulite.store.tables import jobs, nodes
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,12 @@ def take(connection: Connection, scope: str, target: Target, job: int, count: in
 
     A job on this machine that wants more than there are gets them when nothing else runs.
     """
+    if not target.kind:
+        busy = _running(connection, scope, target)
+        return not busy or busy + count <= target.max_nodes
     up = of_compute(connection, scope, target.queue)
     idle = [node.number for node in up if node.job is None]
-    busy = len(up) - len(idle)
-    if busy and busy + count > target.max_nodes:
+    if len(up) - len(idle) + count > target.max_nodes:
         return False
     taken = {node.number for node in up}
     fresh = [number for number in range(len(up) + count) if number not in taken]
@@ -43,6 +48,13 @@ def take(connection: Connection, scope: str, target: Target, job: int, count: in
     for number in fresh[: max(0, count - len(idle))]:
         connection.execute(insert(nodes).values(scope=scope, compute=target.queue, number=number, job=job))
     return True
+
+
+def _running(connection: Connection, scope: str, target: Target) -> int:
+    """Counts the nodes of the jobs that run on this machine by one of its names."""
+    is_active = jobs.c.state.in_(("Preparing", "Starting", "Running", "Finalizing", "CancelRequested"))
+    where = (is_active, jobs.c.scope == scope, jobs.c.compute == target.queue)
+    return int(connection.execute(select(func.coalesce(func.sum(jobs.c.nodes), 0)).where(*where)).scalar_one())
 
 
 def give_back(connection: Connection, job: int, now: datetime) -> None:

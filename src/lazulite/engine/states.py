@@ -1,8 +1,9 @@
 """A job's states, which may follow which, and the one door by which they do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
@@ -67,38 +68,40 @@ class Change:
 
 
 def submit(connection: Connection, run: Run, kind: str, body: dict[str, Any], compute: str, nodes: int) -> Job:
-    """Makes the job of a run that was just made, and puts it in its queue."""
-    values = {"number": run.number, "scope": run.scope, "kind": kind, "body": body, "state": "NotStarted", "token": ""}
-    connection.execute(insert(jobs).values(**values, compute=compute, nodes=nodes, attempts=0, warnings=[]))
-    _note(connection, run.number, Change("NotStarted"), run.created_at)
-    queued = find(connection, run.scope, run.id)
-    assert queued is not None
-    apply(connection, queued, Change("Queued"), run.created_at)
-    return find(connection, run.scope, run.id) or queued
+    """Makes the job of a run that was just made, and puts it in its queue. The run's status is Queued already."""
+    job = Job(run.number, run.scope, kind, body, "Queued", "", compute, nodes, 0, [], run)
+    values = {field.name: getattr(job, field.name) for field in fields(Job) if field.name != "run"}
+    connection.execute(insert(jobs).values(**values))
+    _note(connection, job, [Change("NotStarted"), Change("Queued")], run.created_at)
+    return job
 
 
-def apply(connection: Connection, job: Job, change: Change, now: datetime, token: str | None = None) -> bool:
-    """Moves a job to its next state, its run with it, and records the event.
+def apply(connection: Connection, job: Job, *changes: Change, now: datetime, token: str | None = None) -> bool:
+    """Moves a job to its next state, its run with it, and records the event. Several changes follow one another.
 
     token: of whoever moves it from now on; None leaves that as it is. Returns False, and does nothing, when the job
     is no longer the caller's (its token has changed), or is not in a state from which the next may follow: what the
     caller found out is stale then.
     """
-    from_states = [state for state, following in MOVES.items() if change.state in following]
-    values: dict[str, Any] = {"state": change.state, "token": job.token if token is None else token}
-    if change.state in (*ENDED, "Queued"):
-        values["token"] = ""
-    if change.state == "Preparing":
+    first, last = changes[0], changes[-1]
+    if any(after.state not in MOVES[before.state] for before, after in pairwise(changes)):
+        raise ValueError(f"no job moves through {[change.state for change in changes]}")
+    from_states = [state for state, following in MOVES.items() if first.state in following]
+    is_given_back = last.state in (*ENDED, "Queued")
+    values: dict[str, Any] = {"state": last.state}
+    if token is not None or is_given_back:
+        values["token"] = token or ""
+    if last.state == "Preparing":
         values["attempts"] = jobs.c.attempts + 1
-    if change.warnings:
-        values["warnings"] = [*dict.fromkeys([*job.warnings, *change.warnings])]
+    if last.warnings:
+        values["warnings"] = [*dict.fromkeys([*job.warnings, *last.warnings])]
     guard = (jobs.c.number == job.number, jobs.c.token == job.token, jobs.c.state.in_(from_states))
     if connection.execute(update(jobs).where(*guard).values(**values)).rowcount == 0:
         return False
-    run_record.move(connection, job.scope, job.name, change.state, now, error=change.error)
-    if change.state in (*ENDED, "Queued"):
+    run_record.move(connection, job.scope, job.name, last.state, now, error=last.error)
+    if is_given_back:
         nodes.give_back(connection, job.number, now)
-    _note(connection, job.number, change, now)
+    _note(connection, job, changes, now)
     return True
 
 
@@ -107,16 +110,21 @@ def cancel(connection: Connection, job: Job, now: datetime) -> bool:
 
     One that has ended stays as it is. The engine is to be woken afterwards.
     """
-    if job.state in ENDED or (job.state == "Queued" and apply(connection, job, Change("Canceled"), now)):
+    if job.state in ENDED or (job.state == "Queued" and apply(connection, job, Change("Canceled"), now=now)):
         return True
-    apply(connection, job, Change("CancelRequested"), now)
+    apply(connection, job, Change("CancelRequested"), now=now)
     return False
 
 
-def take_over(connection: Connection, job: Job, token: str) -> Job:
-    """Gives a job that somebody who is gone worked on to whoever holds the token; its state stays."""
-    connection.execute(update(jobs).where(jobs.c.number == job.number).values(token=token))
-    return replace(job, token=token)
+def take_over(connection: Connection, number: int, token: str) -> Job | None:
+    """Gives a job that somebody who is gone worked on to whoever holds the token; its state stays.
+
+    Returns None when it is over, or deleted.
+    """
+    where = (jobs.c.number == number, jobs.c.state.in_(ACTIVE))
+    connection.execute(update(jobs).where(*where).values(token=token))
+    job = get(connection, number)
+    return job if job and job.state in ACTIVE else None
 
 
 def set_outputs(connection: Connection, job: Job, outputs: dict[str, Any]) -> None:
@@ -142,9 +150,17 @@ def get(connection: Connection, number: int) -> Job | None:
     return _job(row) if row else None
 
 
-def in_states(connection: Connection, states: Sequence[str]) -> list[Job]:
-    """Lists the jobs of all workspaces that are in one of the states, in the order in which they were submitted."""
-    return [_job(row) for row in connection.execute(_SELECT.where(jobs.c.state.in_(states)).order_by(jobs.c.number))]
+def first_in_queue(connection: Connection, scope: str, compute: str) -> Job | None:
+    """Returns the job that has waited longest for a compute, or None."""
+    where = (jobs.c.state == "Queued", jobs.c.scope == scope, jobs.c.compute == compute)
+    row = connection.execute(_SELECT.where(*where).order_by(jobs.c.number).limit(1)).one_or_none()
+    return _job(row) if row else None
+
+
+def active(connection: Connection) -> Sequence[tuple[int, str]]:
+    """Lists the jobs of all workspaces that somebody works on, or should: (number, state)."""
+    query = select(jobs.c.number, jobs.c.state).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.number)
+    return [(row.number, row.state) for row in connection.execute(query)]
 
 
 def listed(
@@ -195,8 +211,9 @@ def events(connection: Connection, job: Job) -> Sequence[tuple[str, datetime, st
     return [(row.state, row.at, row.note) for row in connection.execute(query)]
 
 
-def _note(connection: Connection, number: int, change: Change, now: datetime) -> None:
-    connection.execute(insert(job_events).values(job=number, state=change.state, at=now, note=change.note))
+def _note(connection: Connection, job: Job, changes: Sequence[Change], now: datetime) -> None:
+    rows = [{"job": job.number, "state": change.state, "at": now, "note": change.note} for change in changes]
+    connection.execute(insert(job_events), rows)
 
 
 _RUN = [column for column in runs.c if column.name != "key"]

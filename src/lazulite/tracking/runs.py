@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from lazulite.errors import Conflict, NotFound
 from lazulite.store.tables import (
@@ -166,10 +166,9 @@ def move(
     values: dict[str, Any] = {"status": status, "modified_at": now}
     if status in ENDED:
         values |= {"ended_at": now, "error": error}
-    at = _at(scope, run_id)
-    connection.execute(update(runs).where(*at).values(**values))
     if status == "Running":
-        connection.execute(update(runs).where(*at, runs.c.started_at.is_(None)).values(started_at=now))
+        values["started_at"] = func.coalesce(runs.c.started_at, now)
+    connection.execute(update(runs).where(*_at(scope, run_id)).values(**values))
 
 
 def change(connection: Connection, run: Run, now: datetime, **values: Any) -> Run:
