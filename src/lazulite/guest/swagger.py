@@ -12,6 +12,8 @@ from .script import Script
 # Version -> the names by which it can be asked for. Source: azureml-inference-server-http 1.5.1 server/swagger.py.
 _VERSIONS = {"2": ("2", "2.0"), "3": ("3", "3.0"), "3.1": ("3.1",)}
 _FILES = {"2": ("swagger.json", "swagger2.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
+_DESCRIBE = "service_schemas"
+"""A script's function of this name gives the schemas: ServiceInput and ServiceOutput. That of MLflow models has one."""
 _NOTHING_KNOWN = {"type": "object", "example": {}}
 
 
@@ -70,6 +72,10 @@ def _make(name: str, script: Script, title: str, version: str, prefix: str) -> A
 
 def _schemas(name: str, script: Script) -> dict[str, Any] | None:
     """Returns the schemas of input and output, None when the script's types cannot be told in this version."""
+    describe = getattr(script.module, _DESCRIBE, None)
+    if callable(describe):
+        described: dict[str, Any] = describe()
+        return described
     util = sys.modules.get("inference_schema.schema_util")
     if util is None or script.kind != "typed":
         return {"ServiceInput": _NOTHING_KNOWN, "ServiceOutput": _NOTHING_KNOWN}

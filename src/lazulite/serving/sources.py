@@ -10,17 +10,22 @@ from lazulite.environments import registered
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest
 from lazulite.ids import WorkspaceId, parse_asset
+from lazulite.serving import mlflow_models
 from lazulite.serving.wanted import DeploymentSpec
 from lazulite.store import assets, datastores
 
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model: its path is the file or folder that was uploaded, under the name it had then."""
+    """A registered model: its path is the file or folder that was uploaded, under the name it had then.
+
+    kind: custom_model, mlflow_model or triton_model.
+    """
 
     name: str
     version: str
     path: Path
+    kind: str
 
     @property
     def size_bytes(self) -> int:
@@ -32,9 +37,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that a deployment is made of."""
+    """Everything that a deployment is made of. code: None where MLflow's own script serves the model."""
 
-    code: Path
+    code: Path | None
     script: str
     model: Model | None
     environment: Registered
@@ -45,9 +50,12 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: Deplo
 
     Raises NotFound or BadRequest naming the reference that leads nowhere and what there is instead.
     """
+    model = _model(connection, home, workspace, spec.model) if spec.model else None
+    if model and mlflow_models.is_one(model.kind) and not spec.code:
+        return Sources(None, "", model, _mlflow_environment(connection, home, workspace, spec.environment, model))
     return Sources(
         *_code(connection, home, workspace, spec),
-        _model(connection, home, workspace, spec.model) if spec.model else None,
+        model,
         _environment(connection, home, workspace, spec.environment),
     )
 
@@ -55,10 +63,11 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: Deplo
 def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> tuple[Path, str]:
     if not spec.code or not spec.scoring_script:
         raise BadRequest(
-            "The deployment has no code_configuration, and Lazulite serves by a scoring script: it does not run "
-            "MLflow models without one, nor images that bring a server of their own.",
+            "The deployment has no code_configuration, its model is not of type mlflow_model, and Lazulite runs no "
+            "images that bring a server of their own.",
             target="properties.codeConfiguration",
-            hint="Give code_configuration=CodeConfiguration(code=FOLDER, scoring_script=FILE).",
+            hint="Give code_configuration=CodeConfiguration(code=FOLDER, scoring_script=FILE), or register the model "
+            "with type=mlflow_model if MLflow wrote it.",
         )
     row = assets.resolve(connection, parse_asset(spec.code, "codes", workspace))
     folder = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))
@@ -84,7 +93,17 @@ def _holds(folder: Path, script: str) -> bool:
 def _model(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Model:
     row = assets.resolve(connection, parse_asset(reference, "models", workspace))
     path = locate(home, row.body["properties"]["modelUri"], datastores.reader(connection, workspace))
-    return Model(row.place.name, row.place.version, path)
+    return Model(
+        row.place.name, row.place.version, path, str(row.body["properties"].get("modelType") or "custom_model")
+    )
+
+
+def _mlflow_environment(
+    connection: Connection, home: Path, workspace: WorkspaceId, reference: str, model: Model
+) -> Registered:
+    if reference:
+        return registered.find(connection, home, workspace, reference)
+    return mlflow_models.environment(model.name, model.version, model.path)
 
 
 def _environment(connection: Connection, home: Path, workspace: WorkspaceId, reference: str) -> Registered:

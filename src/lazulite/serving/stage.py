@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lazulite.engine import processes
 from lazulite.environments import registered
 from lazulite.errors import BadRequest
 from lazulite.identity.environment import client_environment
@@ -15,6 +16,7 @@ from lazulite.serving.wanted import Wanted
 from lazulite.serving.workers import WorkerSpec
 from lazulite.settings import Settings
 
+MLFLOW_SCRIPT = "mlflow_score_script.py"
 _MOST_WORKERS = 64
 
 
@@ -41,12 +43,10 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     folder = folder_of(settings.home, deployment.label) / str(deployment.generation)
     app = folder / "app"
     shutil.rmtree(app, ignore_errors=True)
-    code = app / (found.code.name or "code")
-    shutil.copytree(found.code, code)
-    log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
+    code = _place_code(app, found, log)
     model = _place_model(app, found.model, log) if found.model else None
     environment = registered.ensure(settings.home, found.environment, log)
-    script = f"{code.name}/{found.script}"
+    script = f"{code.name}/{found.script or MLFLOW_SCRIPT}"
     variables = {
         **client_environment(settings),
         **environment.variables,
@@ -57,9 +57,24 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
         "SERVICE_NAME": deployment.endpoint,
         "WORKSPACE_NAME": deployment.workspace.workspace,
         "SCORING_TIMEOUT_MS": str(deployment.spec.timeout_ms),
+        **({"MLFLOW_MODEL_FOLDER": found.model.path.name} if found.model and not found.code else {}),
         **deployment.spec.variables,
     }
     return Staged(app, script, environment.python, variables)
+
+
+def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> Path:
+    """Copies the user's code, or the script that serves MLflow models, where Azure's image has it."""
+    if found.code is None:
+        code = app / "mlflow_resources"
+        code.mkdir(parents=True)
+        shutil.copy(processes.GUEST / MLFLOW_SCRIPT, code)
+        log("code: none is given; MLflow serves the model")
+        return code
+    code = app / (found.code.name or "code")
+    shutil.copytree(found.code, code)
+    log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
+    return code
 
 
 def _place_model(app: Path, model: Model, log: Callable[[str], None]) -> Path:
