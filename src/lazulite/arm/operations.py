@@ -19,11 +19,15 @@ POLL_SOON = {"Retry-After": "1", "retry-after-ms": "250"}
 
 def accepted(call: Call, subscription: str, operation: str, body: Any, status: int) -> Reply:
     """Answers a request that goes on: the body as it is now, and where to ask for the rest."""
-    where = (
+    return Reply(body, status, {"Azure-AsyncOperation": address(call, subscription, operation), **POLL_SOON})
+
+
+def address(call: Call, subscription: str, operation: str) -> str:
+    """Returns where to ask for an operation."""
+    return (
         f"{call.base_url}/subscriptions/{subscription}/providers/{PROVIDER}/locations/local"
         f"/mfeOperationsStatus/{operation}?api-version={call.query.get('api-version', '')}"
     )
-    return Reply(body, status, {"Azure-AsyncOperation": where, **POLL_SOON})
 
 
 def get(call: Call, parts: Parts) -> Reply:
