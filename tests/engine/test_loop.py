@@ -15,7 +15,7 @@ from lazulite.engine.loop import Engine
 from lazulite.ids import WorkspaceId
 from lazulite.store import resources
 from lazulite.store.resources import Place
-from lazulite.tracking import entries
+from lazulite.tracking import entries, runs
 from tests.engine.conftest import HERE, Home
 
 WITHIN_S = 30
@@ -95,7 +95,7 @@ def home(tmp_path):
 
 def jobs_left(home):
     with home.db.read() as connection:
-        found = [states.get(connection, number) for number, _ in states.active(connection)]
+        found = [states.get(connection, number) for number, _, _ in states.active(connection)]
         waiting = [states.first_in_queue(connection, scope, name) for scope, name, _ in queue.waiting(connection)]
         return [job for job in (*waiting, *found) if job]
 
@@ -172,6 +172,19 @@ def test_a_death_for_want_of_memory_is_told_as_such(home, little_memory):
     hungry = f'{sys.executable} -c "x = bytearray(200_000_000)"'
     job = home.ended(home.run(f"echo $$ > {little_memory}/cgroup.procs; {hungry}"))
     assert job.state == "Failed" and "because memory ran out" in words(job.run.error)
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "Completed"), (3, "Failed")])
+def test_what_a_script_says_of_its_failure_is_kept_and_its_exit_code_decides(home, tmp_path, code, state):
+    name = home.run(f"echo on; until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit {code}")
+    home.until_printed(name, "on")
+    with home.db.write() as connection:  # as an Error event does
+        runs.change(connection, home.job(name).run, home.now, error={"code": "UserError", "message": "bad data."})
+    (tmp_path / "go").touch()
+    job = home.ended(name)
+    assert job.state == state and words(job.run.error).startswith("bad data.")
+    assert ("exited with status 3" in words(job.run.error)) == bool(code)
+    assert any("Run.fail()" in warning for warning in job.warnings) == (not code)
 
 
 def test_time_runs_out_with_words(home):

@@ -9,12 +9,10 @@ from lazulite import clock, fields
 from lazulite.arm import shapes
 from lazulite.arm.families import one_of
 from lazulite.arm.operations import POLL_SOON
-from lazulite.engine import computes, folders, references, sources, states
-from lazulite.engine.sources import Sources
-from lazulite.engine.spec import spec_of
+from lazulite.engine import folders, references, states, submit
+from lazulite.engine.courses import NewJob
 from lazulite.engine.states import Job
-from lazulite.environments.registered import Registered
-from lazulite.errors import Conflict, NotFound, NotImplementedHere
+from lazulite.errors import Conflict, NotFound
 from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
@@ -22,17 +20,12 @@ from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER, WorkspaceId, check_name
 from lazulite.store import workspaces
 from lazulite.tracking import entries, experiments, runs
-from lazulite.tracking.runs import NewRun
 
 # Source: azure-ai-ml 1.35.2 _restclient/arm_ml_service/models/_enums.py, JobType.
 _TYPES = ("AutoML", "Command", "Distillation", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
 _PAGE = 100
-# What a run holds and a job's body does not, and what is made anew for each answer.
-_OF_THE_RUN = ("displayName", "description", "tags", "properties", "experimentName", "isArchived")
-_READ_ONLY = ("status", "parentJobName")
 # What a job is: none of it changes once it is submitted.
 _FIXED = ("command", "codeId", "computeId", "environmentVariables")
-_RUN_TYPE = "azureml.scriptrun"  # Source: azureml-core 1.61, runs of submitted scripts
 
 
 def put(call: Call, parts: Parts) -> Reply:
@@ -46,68 +39,14 @@ def put(call: Call, parts: Parts) -> Reply:
         before = states.find(connection, workspace.scope, name)
     if before:
         return _change(call, parts, workspace, before, given)
-    if one_of(given, "jobType", _TYPES) != "Command":
-        raise NotImplementedHere(
-            f"Lazulite does not run jobs of type {given['jobType']}.", hint="docs/coverage.md lists what it runs."
-        )
-    spec = spec_of(given)
+    new = NewJob({**given, "jobType": one_of(given, "jobType", _TYPES)}, name, created_by=call.who.name)
     with parts.db.read() as connection:
-        found = sources.find(connection, parts.settings.home, workspace, name, spec)
-    computes.check(found.target, spec.nodes)
-    _make_places(found)
+        accepted = submit.accept(connection, parts.settings.home, workspace, new)
     with parts.db.write() as connection:
-        run = runs.create(
-            connection, workspace.scope, _new_run(connection, call, workspace, name, given, found), call.now
-        )
-        body = _complete(given, workspace, found)
-        job = states.submit(connection, run, "Command", body, found.target.queue, spec.nodes)
+        job = submit.write(connection, accepted, call.now)
         shown = _show_all(connection, call, parts, workspace, [job])[0]
     parts.engine.wake()
     return Reply(shown, 201)
-
-
-def _make_places(found: Sources) -> None:
-    """Makes the outputs' folders, so that another job can name them as its inputs at once."""
-    for goal in found.outputs:
-        if goal.output.kind != "uri_file":
-            goal.path.mkdir(parents=True, exist_ok=True)
-
-
-def _new_run(
-    connection: Connection, call: Call, workspace: WorkspaceId, name: str, given: JsonObject, found: Sources
-) -> NewRun:
-    experiment = experiments.ensure(
-        connection, workspace.scope, fields.text(given, "properties.experimentName"), call.now
-    )
-    return NewRun(
-        id=name,
-        experiment=experiment.id,
-        name=fields.text(given, "properties.displayName"),
-        status="Queued",
-        kind=_RUN_TYPE,
-        is_job=True,
-        parent=fields.text(given, "properties.parentJobName"),
-        description=fields.text(given, "properties.description"),
-        target=found.target.name,
-        created_by=call.who.name,
-        tags=fields.texts(given, "properties.tags"),
-        properties=fields.texts(given, "properties.properties"),
-    )
-
-
-def _complete(given: JsonObject, workspace: WorkspaceId, found: Sources) -> JsonObject:
-    """Returns what is kept of a body: labels resolved, so that it means the same tomorrow, and outputs with places."""
-    outputs = {name: one for name, one in (given.get("outputs") or {}).items() if name != "default" and one is not None}
-    for goal in found.outputs:
-        named = {"jobOutputType": goal.output.kind, "mode": goal.output.mode, "uri": goal.uri}
-        outputs[goal.output.name] = {**outputs[goal.output.name], **named}
-    kept = {name: value for name, value in given.items() if name not in (*_OF_THE_RUN, *_READ_ONLY)}
-    return {**kept, "environmentId": _environment_id(workspace, found.environment), "outputs": outputs}
-
-
-def _environment_id(workspace: WorkspaceId, environment: Registered) -> str:
-    owner = workspace if environment.is_own else "azureml://registries/azureml"
-    return f"{owner}/environments/{environment.name}/versions/{environment.version}"
 
 
 def _change(call: Call, parts: Parts, workspace: WorkspaceId, job: Job, given: JsonObject) -> Reply:

@@ -10,16 +10,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.artifacts import lines
-from lazulite.engine import blame, computes, folders, processes, ranks, references, stage, states
-from lazulite.engine.spec import MODELS, JobSpec, Output, spec_of
+from lazulite.engine import blame, computes, folders, kinds, processes, ranks, references, stage, states
+from lazulite.engine.spec import MODELS, JobSpec, Output
 from lazulite.engine.states import Change, Job
 from lazulite.errors import BadRequest, Conflict, LazuliteError, UserCodeError
 from lazulite.ids import AssetId
 from lazulite.store import assets, resources, workspaces
 from lazulite.store.resources import Place
 from lazulite.store.workspaces import Workspace
+from lazulite.tracking import runs
 
 _LAST_WORDS_LINES = 20
+_UNHEARD = "The script told of an error by Run.fail(), but exited with 0: it counts as completed, as on Azure."
 _SHELLS_OWN = 128  # a shell tells of its child's signal by 128 and more
 
 
@@ -48,10 +50,11 @@ def read(folder: Path) -> Exit | None:
 
 @dataclass(frozen=True)
 class Ending:
-    """What else decides how a job ends. is_low_priority: of its compute."""
+    """What else decides how a job ends. is_low_priority: of its compute. said: the error that its script told of."""
 
     workspace: Workspace
     is_low_priority: bool
+    said: dict[str, Any] | None
 
 
 def look_up(connection: Connection, job: Job) -> Ending:
@@ -60,13 +63,16 @@ def look_up(connection: Connection, job: Job) -> Ending:
         is_low_priority = computes.find(connection, job.scope, job.compute).is_low_priority
     except BadRequest:  # the compute was deleted meanwhile
         is_low_priority = False
-    return Ending(workspaces.of_scope(connection, job.scope), is_low_priority)
+    said = runs.find(connection, job.scope, job.name).error
+    return Ending(workspaces.of_scope(connection, job.scope), is_low_priority, said)
 
 
 def collect(home: Path, job: Job, ending: Ending) -> Change:
     """Returns a job's last change: Completed, or Failed with the truth, or Queued when its low-priority node was lost.
 
     Effect: what the job wrote into ./outputs and ./logs of its own making joins its artifacts.
+    A script that calls SDK v1's Run.fail() says why it failed, but its exit code alone says whether: azureml-core 1.61
+    core/run.py, _SubmittedRun.fail, "fail is not setting status for submitted runs".
     Source: learn.microsoft.com/azure/machine-learning/how-to-manage-optimize-cost: jobs on low-priority nodes are
     queued again when these are taken away.
     """
@@ -75,12 +81,15 @@ def collect(home: Path, job: Job, ending: Ending) -> Change:
     for name in stage.LIVE:
         if (folder / "code").is_dir():
             stage.keep(folder / "code" / name, artifacts / name)
-    told, spec = read(folder), spec_of(job.body)
+    told, spec = read(folder), kinds.spec_of(job)
     if told is None:
         return _lost(ending.is_low_priority)
     if told.reason == "exited" and told.code == 0:
-        return Change("Completed")
-    return Change("Failed", error=_failure(told, spec, folder / "code", artifacts).wire())
+        return Change("Completed", error=ending.said, warnings=[_UNHEARD] if ending.said else [])
+    error = _failure(told, spec, folder / "code", artifacts).wire()
+    if ending.said and ending.said.get("message"):
+        error |= {"message": f"{ending.said['message']} {error['message']}"}
+    return Change("Failed", error=error)
 
 
 def _lost(is_low_priority: bool) -> Change:
@@ -136,7 +145,7 @@ def register(connection: Connection, job: Job, ending: Ending, now: datetime) ->
 
     Raises Conflict when a version was taken while the job ran.
     """
-    outputs, here, spec = dict(job.body.get("outputs") or {}), ending.workspace.id, spec_of(job.body)
+    outputs, here, spec = dict(job.body.get("outputs") or {}), ending.workspace.id, kinds.spec_of(job)
     for wanted in spec.outputs:
         if not wanted.asset:
             continue

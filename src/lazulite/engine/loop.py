@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 
 from lazulite import clock
 from lazulite.artifacts import lines
-from lazulite.engine import collect, computes, folders, launch, nodes, prepare, processes, queue, stage, states
+from lazulite.engine import collect, computes, folders, kinds, launch, nodes, prepare, processes, queue, stage, states
 from lazulite.engine.collect import Ending
 from lazulite.engine.executors import process
 from lazulite.engine.executors.process import Launcher
+from lazulite.engine.parents import Parents
 from lazulite.engine.states import Change, Job
 from lazulite.errors import BadRequest, LazuliteError
 from lazulite.settings import Settings
@@ -44,6 +45,7 @@ class Engine:
         self._db = db
         self._signing_key = signing_key
         self._launcher = Launcher()
+        self._parents = Parents(settings, db, self.wake)
         self._attended: set[int] = set()  # the numbers of the jobs that a thread sees through
         self._awake = threading.Event()
         self._is_stopping = False
@@ -58,6 +60,7 @@ class Engine:
         self._is_stopping = True
         self._awake.set()
         self._loop.join()
+        self._parents.stop()
         self._launcher.close()
 
     def wake(self) -> None:
@@ -80,13 +83,15 @@ class Engine:
         with self._db.read() as connection:
             active = states.active(connection)
             queues = queue.waiting(connection)
-        for number, state in active:
+        for number, kind, state in active:
             if number not in self._attended:
                 self._adopt(number)
             if state == "CancelRequested":
-                self._obey_cancel(number)
+                self._obey_cancel(number, kind)
         for scope, compute, count in queues:
             self._start_next(scope, compute, count)
+        with self._db.read() as connection:
+            self._parents.hear(connection)
         return self._scale_down(clock.now())
 
     def _adopt(self, number: int) -> None:
@@ -94,6 +99,9 @@ class Engine:
         with self._db.write() as connection:
             job = states.take_over(connection, number, secrets.token_hex(8))
             if job is None:
+                return
+            if kinds.is_parent(job.kind):
+                self._attend(self._parents.live, job)
                 return
             # Staging removes an earlier attempt's lock, so that one that is there is this attempt's.
             was_launched = processes.pid_of(self._folder(job)) is not None
@@ -104,8 +112,12 @@ class Engine:
                 return
         self._attend(self._see_out, job)
 
-    def _obey_cancel(self, number: int) -> None:
-        """Has a job's guest end it all; a job without one is over at once."""
+    def _obey_cancel(self, number: int, kind: str) -> None:
+        """Has a job's guest end it all, a parent its children; a job without either is over at once."""
+        if kinds.is_parent(kind):
+            with self._db.read() as connection:
+                self._parents.nudge(number, connection)
+            return
         with self._db.write() as connection:
             job = states.get(connection, number)
             if job and processes.is_held(self._folder(job)):

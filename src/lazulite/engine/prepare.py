@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lazulite.engine import computes, sources
+from lazulite.engine import computes, kinds, sources
 from lazulite.engine.sources import Sources
-from lazulite.engine.spec import JobSpec, spec_of
+from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Job
 from lazulite.environments import registered
 from lazulite.environments.built import Environment
@@ -36,7 +36,7 @@ def prepare(settings: Settings, db: Database, job: Job, log: Callable[[str], Non
     log: gets a line for each step. Raises BadRequest for what is no longer there, UserCodeError (code
     ImageBuildFailure) when the environment cannot be built.
     """
-    spec = spec_of(job.body)
+    spec = kinds.spec_of(job)
     with db.read() as connection:
         workspace = workspaces.of_scope(connection, job.scope)
         experiment = experiments.get(connection, job.scope, job.run.experiment)

@@ -1,12 +1,12 @@
 """A job's states, which may follow which, and the one door by which they do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from lazulite.engine import nodes
 from lazulite.store.tables import job_events, jobs, run_entries, runs
@@ -67,12 +67,22 @@ class Change:
     warnings: Sequence[str] = field(default=())
 
 
-def submit(connection: Connection, run: Run, kind: str, body: dict[str, Any], compute: str, nodes: int) -> Job:
-    """Makes the job of a run that was just made, and puts it in its queue. The run's status is Queued already."""
-    job = Job(run.number, run.scope, kind, body, "Queued", "", compute, nodes, 0, [], run)
+_QUEUED = Change("Queued")
+
+
+def submit(
+    connection: Connection, run: Run, kind: str, body: dict[str, Any], compute: str, nodes: int, first: Change = _QUEUED
+) -> Job:
+    """Makes the job of a run that was just made, in its first state: in its queue, begun, or over already.
+
+    The run's status is that state already.
+    """
+    job = Job(run.number, run.scope, kind, body, first.state, "", compute, nodes, 0, [*first.warnings], run)
     values = {field.name: getattr(job, field.name) for field in fields(Job) if field.name != "run"}
     connection.execute(insert(jobs).values(**values))
-    _note(connection, job, [Change("NotStarted"), Change("Queued")], run.created_at)
+    if first.state in ENDED:
+        run_record.move(connection, run.scope, run.id, first.state, run.created_at, error=first.error)
+    _note(connection, job, [Change("NotStarted"), first], run.created_at)
     return job
 
 
@@ -150,6 +160,20 @@ def get(connection: Connection, number: int) -> Job | None:
     return _job(row) if row else None
 
 
+def children(connection: Connection, parent: Job, numbers: Collection[int] = ()) -> list[Job]:
+    """Lists a job's children that are jobs, oldest first: those of some numbers only, where any are given."""
+    query = _SELECT.where(runs.c.scope == parent.scope, runs.c.parent == parent.name)
+    if numbers:
+        query = query.where(runs.c.number.in_(numbers))
+    return [_job(row) for row in connection.execute(query.order_by(runs.c.number))]
+
+
+def living_children(connection: Connection, parent: Job) -> list[Job]:
+    """Lists a job's children that are jobs and have not ended."""
+    query = _SELECT.where(runs.c.scope == parent.scope, runs.c.parent == parent.name, jobs.c.state.not_in(ENDED))
+    return [_job(row) for row in connection.execute(query)]
+
+
 def first_in_queue(connection: Connection, scope: str, compute: str) -> Job | None:
     """Returns the job that has waited longest for a compute, or None."""
     where = (jobs.c.state == "Queued", jobs.c.scope == scope, jobs.c.compute == compute)
@@ -157,10 +181,25 @@ def first_in_queue(connection: Connection, scope: str, compute: str) -> Job | No
     return _job(row) if row else None
 
 
-def active(connection: Connection) -> Sequence[tuple[int, str]]:
-    """Lists the jobs of all workspaces that somebody works on, or should: (number, state)."""
-    query = select(jobs.c.number, jobs.c.state).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.number)
-    return [(row.number, row.state) for row in connection.execute(query)]
+def active(connection: Connection) -> Sequence[tuple[int, str, str]]:
+    """Lists the jobs of all workspaces that somebody works on, or should: (number, kind, state)."""
+    query = select(jobs.c.number, jobs.c.kind, jobs.c.state).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.number)
+    return [(row.number, row.kind, row.state) for row in connection.execute(query)]
+
+
+def last_event(connection: Connection) -> int:
+    """Returns the number of the newest event of all jobs."""
+    return int(connection.execute(select(func.coalesce(func.max(job_events.c.sequence), 0))).scalar_one())
+
+
+def ended_children(connection: Connection, after: int) -> Sequence[tuple[int, str, str, int]]:
+    """Lists the children that have ended since an event: (event, scope, the parent's name, their own number)."""
+    query = (
+        select(job_events.c.sequence, runs.c.scope, runs.c.parent, runs.c.number)
+        .join_from(job_events, runs, runs.c.number == job_events.c.job)
+        .where(job_events.c.sequence > after, job_events.c.state.in_(ENDED), runs.c.parent != "")
+    )
+    return [(row.sequence, row.scope, row.parent, row.number) for row in connection.execute(query)]
 
 
 def listed(

@@ -1,0 +1,68 @@
+"""What a parent job (a pipeline, a sweep) decides by: what it is told of its children, and what it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lazulite.engine.states import Change, Job
+
+# The property of a child's run that says which of its parent's steps it is.
+STEP = "lazulite.step"
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job that somebody wants.
+
+    body: ARM's `properties` with `jobType`. name: made up when it is "". step: what its parent knows it by, unique
+    among its parent's children. parent: the parent's name. is_reusable: an earlier job that was given all the same may
+    stand for it. why_not: if not, the reason in words. is_alike: what the step is called whose earlier jobs the
+    reasons against reuse are found by.
+    """
+
+    body: Mapping[str, Any]
+    name: str = ""
+    step: str = ""
+    parent: str = ""
+    created_by: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    is_reusable: bool = False
+    why_not: str = ""
+    is_alike: str = ""
+
+
+@dataclass(frozen=True)
+class Child:
+    """One of a parent's children as it is now."""
+
+    step: str
+    job: Job
+
+
+@dataclass(frozen=True)
+class Next:
+    """What a parent does next, all of it in one transaction.
+
+    start: new children. cancel: the steps of children to be ended. end: how the parent ends; children that still run
+    are cancelled first, and it ends when they have. outputs: what its body's outputs become. look_again_s: when to be
+    asked again although no child has changed, None for never.
+    """
+
+    start: Sequence[NewJob] = ()
+    cancel: Sequence[str] = ()
+    end: Change | None = None
+    outputs: Mapping[str, Any] | None = None
+    look_again_s: float | None = None
+
+
+class Course(Protocol):
+    """How one parent goes on: a fold over what becomes of its children, which touches nothing.
+
+    A platform that starts again makes a new one and tells it of all children at once: it must come to the same.
+    """
+
+    def take(self, children: Sequence[Child]) -> Next:
+        """Hears of children that are new or have changed, of all in the first call, and says what is next.
+
+        What it said to start, it is told of in the next call. The same child may be told of twice.
+        """

@@ -1,0 +1,70 @@
+"""The kinds of jobs, by ARM's jobType: leaves, which run as processes on nodes, and parents, which have children."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lazulite.engine import spec
+from lazulite.engine.courses import Course
+from lazulite.engine.spec import JobSpec
+from lazulite.engine.states import Job
+from lazulite.errors import NotImplementedHere
+from lazulite.ids import WorkspaceId
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A kind that has a queue, nodes and a process. spec_of: reads and checks its body.
+
+    run_type: run history's `runType`.
+    """
+
+    spec_of: Callable[[Body], JobSpec]
+    run_type: str = "azureml.scriptrun"  # Source: azureml-core 1.61, runs of submitted scripts
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A kind that has children, and no process.
+
+    accept: checks a body and returns what is kept of it, `(connection, home, workspace, job's name, body)`; labels
+    become versions, outputs get places. course: begins to decide, or goes on.
+    """
+
+    accept: Callable[[Connection, Path, WorkspaceId, str, Body], dict[str, Any]]
+    course: Callable[[Connection, WorkspaceId, Job], Course]
+    run_type: str
+
+
+KINDS: Mapping[str, Leaf | Parent] = {
+    "Command": Leaf(spec.spec_of),
+}
+
+
+def find(name: str) -> Leaf | Parent:
+    """Returns the kind that ARM's jobType names. Raises NotImplementedHere for one that Lazulite does not run."""
+    if name not in KINDS:
+        raise NotImplementedHere(
+            f"Lazulite does not run jobs of type {name}. It runs {', '.join(KINDS)}.",
+            target="properties.jobType",
+            hint="docs/coverage.md lists what it runs.",
+        )
+    return KINDS[name]
+
+
+def spec_of(job: Job) -> JobSpec:
+    """Reads the body of a job that runs as a process."""
+    kind = find(job.kind)
+    if isinstance(kind, Parent):
+        raise ValueError(f"{job.name} is a {job.kind}, which has no process")
+    return kind.spec_of(job.body)
+
+
+def is_parent(name: str) -> bool:
+    """Tells whether jobs of this type have children instead of a process."""
+    return isinstance(KINDS.get(name), Parent)

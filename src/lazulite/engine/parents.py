@@ -1,0 +1,200 @@
+"""Sees parent jobs through: starts the children that their course asks for, hears how each ends, and ends with them.
+
+A parent has a thread, which sleeps until a child has ended or the parent is cancelled. Nothing but its course is kept
+in memory: children are rows, so that a platform that starts again tells a new course of them and goes on.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from lazulite import clock
+from lazulite.artifacts import lines
+from lazulite.engine import folders, kinds, states, submit
+from lazulite.engine.courses import STEP, Child, Course, NewJob, Next
+from lazulite.engine.kinds import Parent
+from lazulite.engine.states import ENDED, Change, Job
+from lazulite.errors import LazuliteError
+from lazulite.ids import WorkspaceId
+from lazulite.settings import Settings
+from lazulite.store import workspaces
+from lazulite.store.db import Database
+from lazulite.tracking import entries
+
+# What `jobs.stream` prints of a pipeline. Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py,
+# _get_sorted_filtered_logs.
+LOG = Path("logs") / "azureml" / "executionlogs.txt"
+
+
+class _Inbox:
+    """What a parent's thread has yet to hear: the numbers of children that ended, or just that it is to look."""
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+        self._has_news = threading.Event()
+
+    def put(self, *numbers: int) -> None:
+        self._numbers.update(numbers)
+        self._has_news.set()
+
+    def wait(self, at_most_s: float | None) -> set[int]:
+        self._has_news.wait(at_most_s)
+        self._has_news.clear()
+        heard = set()
+        while self._numbers:
+            heard.add(self._numbers.pop())
+        return heard
+
+
+class Parents:
+    """Owns the threads' inboxes. wake: makes the engine's loop look for jobs to start."""
+
+    def __init__(self, settings: Settings, db: Database, wake: Callable[[], None]) -> None:
+        self._home = settings.home
+        self._db = db
+        self._wake = wake
+        self._inboxes: dict[tuple[str, str], _Inbox] = {}
+        self._last_event = -1
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Lets every thread end; the parents go on with the next platform."""
+        self._is_stopping = True
+        for inbox in list(self._inboxes.values()):
+            inbox.put()
+
+    def hear(self, connection: Connection) -> None:
+        """Tells parents of their children that have ended since the last call."""
+        if self._last_event < 0:  # parents that begin later look at all their children themselves
+            self._last_event = states.last_event(connection)
+        for event, scope, parent, number in states.ended_children(connection, self._last_event):
+            self._last_event = max(self._last_event, event)
+            inbox = self._inboxes.get((scope, parent))
+            if inbox:
+                inbox.put(number)
+
+    def nudge(self, number: int, connection: Connection) -> None:
+        """Has a parent look at itself: it is to be cancelled."""
+        job = states.get(connection, number)
+        inbox = self._inboxes.get((job.scope, job.name)) if job else None
+        if inbox:
+            inbox.put()
+
+    def live(self, job: Job) -> None:
+        """Takes a parent from where it is to its end, or until the platform stops."""
+        key = (job.scope, job.name)
+        self._inboxes[key] = inbox = _Inbox()
+        try:
+            _Life(self._home, self._db, job, inbox, self._wake).run(lambda: self._is_stopping)
+        finally:
+            del self._inboxes[key]
+
+
+class _Life:
+    """One parent's thread."""
+
+    def __init__(self, home: Path, db: Database, job: Job, inbox: _Inbox, wake: Callable[[], None]) -> None:
+        self._home = home
+        self._db = db
+        self._job = job
+        self._inbox = inbox
+        self._wake = wake
+        with db.read() as connection:
+            self._workspace = workspaces.of_scope(connection, job.scope).id
+        log = folders.artifacts(home, self._workspace, job.name) / LOG
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._say = lines.writer(log)
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        with self._db.read() as connection:
+            course = _course(connection, self._workspace, self._job)
+            children = _with_steps(connection, states.children(connection, self._job))
+        if self._job.state == "Preparing":
+            with self._db.write() as connection:
+                states.apply(connection, self._job, Change("Starting"), Change("Running"), now=clock.now())
+        while not is_stopping():
+            then = self._next(course, children)
+            children = self._do(then)
+            if children and not then.end:
+                continue
+            if then.end and self._has_ended(then):
+                return
+            numbers = self._inbox.wait(then.look_again_s)
+            with self._db.read() as connection:
+                children = _with_steps(connection, states.children(connection, self._job, numbers)) if numbers else []
+            self._tell(children)
+
+    def _next(self, course: Course, children: Sequence[Child]) -> Next:
+        """Asks the course, unless the job is to be cancelled; one that is gone ends the same way."""
+        with self._db.read() as connection:
+            now = states.get(connection, self._job.number)
+        if now is None or now.token != self._job.token or now.state == "CancelRequested":
+            return Next(end=Change("Canceled"))
+        self._job = now
+        try:
+            return course.take(children)
+        except LazuliteError as error:
+            return Next(end=Change("Failed", error=error.wire()))
+
+    def _do(self, then: Next) -> list[Child]:
+        """Starts and cancels children, all in one transaction; returns those that are new."""
+        if not then.start and not then.cancel:
+            return []
+        now = clock.now()
+        with self._db.write() as connection:
+            made = [Child(new.step, self._start(connection, new, now)) for new in then.start]
+            for job in states.children(connection, self._job) if then.cancel else ():
+                if entries.of_run(connection, job.number, "property").get(STEP) in then.cancel:
+                    states.cancel(connection, job, now)
+        self._wake()
+        self._tell(made)
+        return made
+
+    def _start(self, connection: Connection, new: NewJob, now: datetime) -> Job:
+        try:
+            return submit.write(connection, submit.accept(connection, self._home, self._workspace, new), now)
+        except LazuliteError as error:
+            failed = submit.refused(self._workspace, new)
+            return submit.write_as(connection, failed, Change("Failed", error=error.wire()), now)
+
+    def _has_ended(self, then: Next) -> bool:
+        """Ends the parent, once no child runs any more; those that do are cancelled."""
+        assert then.end
+        now = clock.now()
+        with self._db.write() as connection:
+            alive = states.living_children(connection, self._job)
+            asked = [states.cancel(connection, child, now) for child in alive if child.state != "CancelRequested"]
+            if not alive:
+                self._end(connection, then, then.end, now)
+        if asked:
+            self._wake()
+        return not alive
+
+    def _end(self, connection: Connection, then: Next, end: Change, now: datetime) -> None:
+        job = states.get(connection, self._job.number)
+        if job is None:
+            return
+        if then.outputs is not None:
+            states.set_outputs(connection, job, dict(then.outputs))
+        changes = [Change("Canceled")] if job.state == "CancelRequested" else [Change("Finalizing"), end]
+        if states.apply(connection, job, *changes, now=now):
+            self._say(f"{changes[-1].state}")
+
+    def _tell(self, children: Sequence[Child]) -> None:
+        for child in children:
+            state = child.job.state if child.job.state in ENDED else "submitted"
+            self._say(f"{child.step}: {state} ({child.job.name})")
+
+
+def _course(connection: Connection, workspace: WorkspaceId, job: Job) -> Course:
+    kind = kinds.find(job.kind)
+    assert isinstance(kind, Parent)
+    return kind.course(connection, workspace, job)
+
+
+def _with_steps(connection: Connection, jobs: Sequence[Job]) -> list[Child]:
+    said = entries.of_runs(connection, [job.number for job in jobs])
+    return [Child(said[job.number, "property"].get(STEP, ""), job) for job in jobs]

@@ -1,0 +1,148 @@
+"""From a body to a job: checked as far as it can be, completed, written. Every job of the platform comes by here."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lazulite import fields
+from lazulite.engine import computes, kinds, sources, states
+from lazulite.engine.courses import STEP, NewJob
+from lazulite.engine.kinds import Leaf
+from lazulite.engine.sources import Sources
+from lazulite.engine.spec import JobSpec
+from lazulite.engine.states import Change, Job
+from lazulite.environments.registered import Registered
+from lazulite.ids import WorkspaceId
+from lazulite.tracking import experiments, runs
+from lazulite.tracking.runs import NewRun
+
+# What a run holds and a job's body does not, and what is made anew for each answer.
+OF_THE_RUN = ("displayName", "description", "tags", "properties", "experimentName", "isArchived")
+READ_ONLY = ("status", "parentJobName", "jobType")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that can be written: everything that it names is there.
+
+    body: what is kept. queue: "" for a parent, which waits for no nodes. found: a leaf's parts. places: folders of its
+    outputs, so that another job can name them as its inputs at once.
+    """
+
+    new: NewJob
+    workspace: WorkspaceId
+    kind: str
+    run_type: str
+    body: dict[str, Any]
+    queue: str = ""
+    target: str = ""
+    nodes: int = 0
+    spec: JobSpec | None = None
+    found: Sources | None = None
+    places: Sequence[Path] = ()
+
+    @property
+    def name(self) -> str:
+        """Returns the name that the job will have."""
+        return self.new.name
+
+
+def submit(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJob, now: datetime) -> Job:
+    """Makes a job in a transaction of the caller's, who wakes the engine afterwards; `accept` and `write` in one."""
+    return write(connection, accept(connection, home, workspace, new), now)
+
+
+def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJob) -> Accepted:
+    """Checks all of a job that can be checked beforehand: kind, compute, environment, code, inputs, bindings.
+
+    Writes nothing. Raises BadRequest naming the field that cannot be right, NotImplementedHere (501).
+    """
+    new = new if new.name else replace(new, name=str(uuid.uuid4()))  # as Azure names the steps of pipelines
+    kind_name = fields.text(new.body, "properties.jobType", required=True)
+    kind = kinds.find(kind_name)
+    kept = {name: value for name, value in new.body.items() if name not in (*OF_THE_RUN, *READ_ONLY)}
+    if not isinstance(kind, Leaf):
+        body = kind.accept(connection, home, workspace, new.name, kept)
+        return Accepted(new, workspace, kind_name, kind.run_type, body)
+    spec = kind.spec_of(kept)
+    found = sources.find(connection, home, workspace, new.name, spec)
+    computes.check(found.target, spec.nodes)
+    return Accepted(
+        new,
+        workspace,
+        kind_name,
+        kind.run_type,
+        _complete(kept, workspace, found),
+        queue=found.target.queue,
+        target=found.target.name,
+        nodes=spec.nodes,
+        spec=spec,
+        found=found,
+        places=[goal.path for goal in found.outputs if goal.output.kind != "uri_file"],
+    )
+
+
+def write(connection: Connection, accepted: Accepted, now: datetime) -> Job:
+    """Writes an accepted job, which waits in its queue then; a parent begins at once. The engine is to be woken.
+
+    Raises Conflict when there is a run of that name, NotFound when there is no such parent.
+    """
+    for place in accepted.places:
+        place.mkdir(parents=True, exist_ok=True)
+    change = Change("Queued") if accepted.queue else Change("Preparing")
+    return write_as(connection, accepted, change, now)
+
+
+def write_as(connection: Connection, accepted: Accepted, change: Change, now: datetime) -> Job:
+    """Writes a job that begins its life in some state: one that another stands for has Completed already."""
+    run = runs.create(connection, accepted.workspace.scope, _new_run(connection, accepted, change, now), now)
+    return states.submit(connection, run, accepted.kind, accepted.body, accepted.queue, accepted.nodes, change)
+
+
+def refused(workspace: WorkspaceId, new: NewJob) -> Accepted:
+    """Returns what a job is written by that was not accepted, so that it can be seen to have failed."""
+    name = str(new.body.get("jobType") or "Command")
+    kept = {key: value for key, value in new.body.items() if key not in (*OF_THE_RUN, *READ_ONLY)}
+    new = new if new.name else replace(new, name=str(uuid.uuid4()))
+    return Accepted(new, workspace, name, kinds.find(name).run_type, kept)
+
+
+def _new_run(connection: Connection, accepted: Accepted, change: Change, now: datetime) -> NewRun:
+    new, given = accepted.new, accepted.new.body
+    experiment = experiments.ensure(
+        connection, accepted.workspace.scope, fields.text(given, "properties.experimentName"), now
+    )
+    steps = {STEP: new.step} if new.step else {}
+    return NewRun(
+        id=new.name,
+        experiment=experiment.id,
+        name=fields.text(given, "properties.displayName"),
+        status=change.state,
+        kind=accepted.run_type,
+        is_job=True,
+        parent=new.parent or fields.text(given, "properties.parentJobName"),
+        description=fields.text(given, "properties.description"),
+        target=accepted.target,
+        created_by=new.created_by,
+        tags=fields.texts(given, "properties.tags"),
+        properties={**fields.texts(given, "properties.properties"), **new.properties, **steps},
+    )
+
+
+def _complete(kept: dict[str, Any], workspace: WorkspaceId, found: Sources) -> dict[str, Any]:
+    """Returns what is kept of a body: labels resolved, so that it means the same tomorrow, and outputs with places."""
+    outputs = {name: one for name, one in (kept.get("outputs") or {}).items() if name != "default" and one is not None}
+    for goal in found.outputs:
+        named = {"jobOutputType": goal.output.kind, "mode": goal.output.mode, "uri": goal.uri}
+        outputs[goal.output.name] = {**outputs[goal.output.name], **named}
+    return {**kept, "environmentId": _environment_id(workspace, found.environment), "outputs": outputs}
+
+
+def _environment_id(workspace: WorkspaceId, environment: Registered) -> str:
+    owner = workspace if environment.is_own else "azureml://registries/azureml"
+    return f"{owner}/environments/{environment.name}/versions/{environment.version}"
