@@ -41,6 +41,11 @@ class Crew:
         return all(member.state.kind == "ready" for member in self.members)
 
     @property
+    def protocol(self) -> routing.Protocol:
+        """Returns what its workers speak, all of them the same."""
+        return "http" if any(member.spec.guest == "triton" for member in self.members) else "frames"
+
+    @property
     def broken(self) -> WorkerState | None:
         """Returns the state of the first worker that failed or died, if one did."""
         return next((member.state for member in self.members if member.state.kind in ("failed", "dead")), None)
@@ -48,7 +53,7 @@ class Crew:
     def routes(self) -> tuple[routing.Worker, ...]:
         """Returns the workers that can be given requests now."""
         return tuple(
-            routing.Worker(member.spec.id, f"unix:{member.spec.socket}", member.worker.pid)
+            routing.Worker(member.spec.id, f"unix:{member.spec.socket}", member.worker.pid, member.spec.slots)
             for member in self.members
             if member.state.kind == "ready"
         )

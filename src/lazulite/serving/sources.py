@@ -10,8 +10,9 @@ from lazulite.environments import registered
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest
 from lazulite.ids import WorkspaceId, parse_asset
-from lazulite.serving import mlflow_models
+from lazulite.serving import mlflow_models, triton_models
 from lazulite.serving.wanted import DeploymentSpec
+from lazulite.serving.workers import Guest
 from lazulite.store import assets, datastores
 
 
@@ -37,12 +38,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that a deployment is made of. code: None where MLflow's own script serves the model."""
+    """Everything that a deployment is made of. code: None where the model is served by its type alone."""
 
     code: Path | None
     script: str
     model: Model | None
     environment: Registered
+    guest: Guest = "score"
 
 
 def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> Sources:
@@ -53,6 +55,10 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: Deplo
     model = _model(connection, home, workspace, spec.model) if spec.model else None
     if model and mlflow_models.is_one(model.kind) and not spec.code:
         return Sources(None, "", model, _mlflow_environment(connection, home, workspace, spec.environment, model))
+    if model and triton_models.is_one(model.kind) and not spec.code:
+        reference = spec.environment
+        found = registered.find(connection, home, workspace, reference) if reference else triton_models.environment()
+        return Sources(None, "", model, found, "triton")
     return Sources(
         *_code(connection, home, workspace, spec),
         model,
@@ -63,8 +69,8 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: Deplo
 def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> tuple[Path, str]:
     if not spec.code or not spec.scoring_script:
         raise BadRequest(
-            "The deployment has no code_configuration, its model is not of type mlflow_model, and Lazulite runs no "
-            "images that bring a server of their own.",
+            "The deployment has no code_configuration, its model is not of type mlflow_model or triton_model, and "
+            "Lazulite runs no images that bring a server of their own.",
             target="properties.codeConfiguration",
             hint="Give code_configuration=CodeConfiguration(code=FOLDER, scoring_script=FILE), or register the model "
             "with type=mlflow_model if MLflow wrote it.",

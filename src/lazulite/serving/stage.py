@@ -13,11 +13,15 @@ from lazulite.identity.environment import client_environment
 from lazulite.serving import logs
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
-from lazulite.serving.workers import WorkerSpec
+from lazulite.serving.workers import Guest, WorkerSpec
 from lazulite.settings import Settings
 
 MLFLOW_SCRIPT = "mlflow_score_script.py"
 _MOST_WORKERS = 64
+_SERVED_BY: Mapping[Guest, str] = {
+    "score": "MLflow serves the model",
+    "triton": "ONNX Runtime serves the model repository, by Triton's protocol",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Staged:
     script: str
     python: Path
     variables: dict[str, str]
+    guest: Guest
 
 
 def folder_of(home: Path, label: str) -> Path:
@@ -60,7 +65,9 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
         **({"MLFLOW_MODEL_FOLDER": found.model.path.name} if found.model and not found.code else {}),
         **deployment.spec.variables,
     }
-    return Staged(app, script, environment.python, variables)
+    if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
+        variables["AZUREML_MODEL_DIR"] = str(model)
+    return Staged(app, script, environment.python, variables, found.guest)
 
 
 def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> Path:
@@ -69,7 +76,7 @@ def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> Path:
         code = app / "mlflow_resources"
         code.mkdir(parents=True)
         shutil.copy(processes.GUEST / MLFLOW_SCRIPT, code)
-        log("code: none is given; MLflow serves the model")
+        log(f"code: none is given; {_SERVED_BY[found.guest]}")
         return code
     code = app / (found.code.name or "code")
     shutil.copytree(found.code, code)
@@ -126,6 +133,8 @@ def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list
             app=staged.app,
             variables=staged.variables,
             cores=(os.cpu_count() or 1) / count,
+            guest=staged.guest,
+            slots=1 if staged.guest == "score" else deployment.spec.concurrency,
         )
         for number in range(count)
     ]

@@ -47,15 +47,15 @@ def _endpoint(
     )
 
 
-def _answering(deployment: Wanted, crews: Mapping[str, Crew]) -> tuple[routing.Worker, ...]:
-    """Returns the ready workers of a deployment. A crew that is older than the deployment itself is left from one of
+def _answering(deployment: Wanted, crews: Mapping[str, Crew]) -> Crew:
+    """Returns the workers of a deployment. A crew that is older than the deployment itself is left from one of
     the same name that was deleted: it must not answer for the new one.
     """
     crew = crews.get(deployment.label)
-    return crew.routes() if crew and crew.generation >= deployment.first_generation else ()
+    return crew if crew and crew.generation >= deployment.first_generation else Crew(0)
 
 
-def _deployment(deployment: Wanted, answering: tuple[routing.Worker, ...]) -> routing.Deployment:
+def _deployment(deployment: Wanted, crew: Crew) -> routing.Deployment:
     """Says how a deployment's requests wait.
 
     Azure lets 2 x concurrency x instances requests be in process, and turns the next one away with 429. Of these,
@@ -63,11 +63,13 @@ def _deployment(deployment: Wanted, answering: tuple[routing.Worker, ...]) -> ro
     max_queue_wait at most. Source: learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints.
     """
     spec = deployment.spec
-    places = spec.concurrency * spec.instances
-    is_scarce = places <= len(answering)
+    answering = crew.routes()
+    places, slots = spec.concurrency * spec.instances, sum(worker.slots for worker in answering)
+    is_scarce = places <= slots
     return routing.Deployment(
         workers=answering,
+        protocol=crew.protocol,
         timeout_ms=spec.timeout_ms,
-        queue=max(2 * places - len(answering), places),
+        queue=max(2 * places - slots, places),
         max_wait_ms=spec.queue_wait_ms if is_scarce else max(spec.timeout_ms, spec.queue_wait_ms),
     )

@@ -30,13 +30,17 @@ _POLL_S = 0.01
 _KILLED_WITHIN_S = 5.0
 
 
+Guest = Literal["score", "triton"]
+
+
 @dataclass(frozen=True)
 class WorkerSpec:
     """What a worker is launched with.
 
     id: unique in its deployment. folder: the worker's own. socket: where it will listen. console: what it prints is
     appended there. python: the environment's interpreter. app: its working directory, AML_APP_ROOT. variables: its
-    environment variables, which win over every default here. cores: its share of the machine, for thread counts.
+    environment variables, which win over every default here. cores: its share of the machine, for thread counts. guest:
+    who it is; `triton` speaks HTTP. slots: how many requests it works on at the same time.
     """
 
     id: str
@@ -47,6 +51,8 @@ class WorkerSpec:
     app: Path
     variables: Mapping[str, str]
     cores: float = 1.0
+    guest: Guest = "score"
+    slots: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
         status.unlink(missing_ok=True)
         replace(spec.folder / "worker.json", _to_json(spec))
         child = subprocess.Popen(
-            (spec.python, processes.GUEST, "score", spec.socket, status, str(lock)),
+            (spec.python, processes.GUEST, spec.guest, spec.socket, status, str(lock)),
             cwd=spec.app,
             env=environment(spec, environ),
             stdin=subprocess.DEVNULL,
