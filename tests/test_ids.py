@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazulite.errors import BadRequest, InvalidName
-from lazulite.ids import AssetId, WorkspaceId, check_name, child_name, parse_asset, parse_datastore, parse_workspace
+from lazulite.ids import (
+    AssetId,
+    RegistryId,
+    WorkspaceId,
+    check_name,
+    child_name,
+    parse_asset,
+    parse_datastore,
+    parse_workspace,
+)
 
 HERE = WorkspaceId("sub", "rg", "ws")
 
@@ -22,8 +31,8 @@ HERE = WorkspaceId("sub", "rg", "ws")
         (f"{HERE}/models/azureml:m/versions/1", AssetId(HERE, "models", "m", version="1")),
         (f"{HERE}/models/m/labels/latest", AssetId(HERE, "models", "m", label="latest")),
         (f"{HERE}/models/m", AssetId(HERE, "models", "m")),
-        ("azureml://registries/r/models/m/versions/1", AssetId("r", "models", "m", version="1")),
-        ("azureml://registries/r/models/m/labels/latest", AssetId("r", "models", "m", label="latest")),
+        ("azureml://registries/r/models/m/versions/1", AssetId(RegistryId("r"), "models", "m", version="1")),
+        ("azureml://registries/r/models/m/labels/latest", AssetId(RegistryId("r"), "models", "m", label="latest")),
     ],
 )
 def test_every_form_of_a_reference_is_read(text: str, expected: AssetId) -> None:

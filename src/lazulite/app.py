@@ -9,7 +9,10 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lazulite.arm import (
+    batch_deployments,
+    batch_endpoints,
     codes,
+    components,
     computes,
     data,
     datastores,
@@ -63,9 +66,12 @@ ARM = (
     jobs,
     models,
     data,
+    components,
     codes,
     online_endpoints,
     online_deployments,
+    batch_endpoints,
+    batch_deployments,
     operations,
 )
 DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores, v1datasets)

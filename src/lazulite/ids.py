@@ -42,25 +42,52 @@ class WorkspaceId:
         """Returns the key under which this workspace's rows are stored: lower case, since ARM ids ignore case."""
         return f"{self.subscription}/{self.resource_group}/{self.workspace}".lower()
 
+    @property
+    def described(self) -> str:
+        """Returns what errors call it: `workspace "dev"`."""
+        return f'workspace "{self.workspace}"'
+
+
+@dataclass(frozen=True)
+class RegistryId:
+    """Names one registry, by a name that is its own everywhere; prints as what ids of its assets begin with."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"azureml://registries/{self.name}"
+
+    @property
+    def scope(self) -> str:
+        """Returns the key under which this registry's rows are stored; no workspace's looks like it."""
+        return str(self).lower()
+
+    @property
+    def described(self) -> str:
+        """Returns what errors call it: `registry "shared"`."""
+        return f'registry "{self.name}"'
+
+
+Owner = WorkspaceId | RegistryId
+
 
 @dataclass(frozen=True)
 class AssetId:
     """Names one version (or label) of a versioned asset: `{owner}/{kind}/{name}/versions/{version}`.
 
-    owner is a WorkspaceId or a registry's name; kind is Azure's plural (`models`, `environments`, `codes`, ...).
-    Exactly one of version and label is set, or neither, meaning the default version.
+    kind is Azure's plural (`models`, `environments`, `codes`, ...). Exactly one of version and label is set, or
+    neither, meaning the default version.
     """
 
-    owner: WorkspaceId | str
+    owner: Owner
     kind: str
     name: str
     version: str | None = None
     label: str | None = None
 
     def __str__(self) -> str:
-        head = f"azureml://registries/{self.owner}" if isinstance(self.owner, str) else str(self.owner)
         tail = f"/versions/{self.version}" if self.version else f"/labels/{self.label}" if self.label else ""
-        return f"{head}/{self.kind}/{self.name}{tail}"
+        return f"{self.owner}/{self.kind}/{self.name}{tail}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,7 @@ def parse_workspace(text: str) -> tuple[WorkspaceId, str]:
     return owner, match["rest"] or ""
 
 
-def parse_asset(text: str, kind: str, here: WorkspaceId) -> AssetId:
+def parse_asset(text: str, kind: str, here: Owner) -> AssetId:
     """Reads any way in which a body may name an asset.
 
     Forms: a full ARM id, with `azureml:` before it or not; `azureml://registries/r/{kind}/n/versions/1`;
@@ -97,7 +124,7 @@ def parse_asset(text: str, kind: str, here: WorkspaceId) -> AssetId:
     bare = text.removeprefix("azureml:") if not text.startswith("azureml://") else text
     registry = _REGISTRY.match(bare)
     if registry:
-        return _from_path(registry["registry"], registry["rest"], kind, text)
+        return _from_path(RegistryId(registry["registry"]), registry["rest"], kind, text)
     if bare.lstrip("/").lower().startswith("subscriptions/"):
         owner, rest = parse_workspace(bare)
         return _from_path(owner, rest, kind, text)
@@ -110,7 +137,7 @@ def parse_asset(text: str, kind: str, here: WorkspaceId) -> AssetId:
     return AssetId(here, kind, name, version=version or None)
 
 
-def _from_path(owner: WorkspaceId | str, rest: str, kind: str, text: str) -> AssetId:
+def _from_path(owner: Owner, rest: str, kind: str, text: str) -> AssetId:
     parts = rest.strip("/").split("/")
     if parts[0].lower() != kind.lower() or len(parts) not in (2, 4):
         raise BadRequest(f'"{text}" does not name one of the {kind}.')

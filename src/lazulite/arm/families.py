@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.arm import shapes
+from lazulite.arm import differences, shapes
 from lazulite.errors import BadRequest, Conflict, NotFound
-from lazulite.http import addresses, scopes
+from lazulite.http import addresses, registries, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import AssetId, WorkspaceId, check_name
+from lazulite.ids import AssetId, Owner, WorkspaceId, check_name
 from lazulite.store import assets, resources
 from lazulite.store.resources import Numbering, Place, Resource
 
@@ -24,34 +24,44 @@ PAGE = 500
 class Context:
     """What `accept` may look at besides the properties: where they go, who asks, and the open transaction."""
 
-    workspace: WorkspaceId
+    owner: Owner
     name: str
     version: str
     call: Call
     parts: Parts
     connection: Connection
 
+    @property
+    def workspace(self) -> WorkspaceId:
+        """Returns the workspace. Raises BadRequest where there is none, in a registry."""
+        if not isinstance(self.owner, WorkspaceId):
+            raise BadRequest(f'Registry "{self.owner.name}" has no datastores and no jobs.', hint="Give a local path.")
+        return self.owner
+
 
 Accept = Callable[[JsonObject, Context], JsonObject]
+# Lists what differs between the properties of a version as it is and as it is sent.
+Compare = Callable[[JsonObject, JsonObject, Context], list[str]]
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A versioned asset type.
+    """A versioned asset type, of workspaces and of registries.
 
     kind: Azure's plural. accept: checks the properties of a version and returns them completed. fixed: the
-    properties that no later PUT of the same version may change.
+    properties that no later PUT of the same version may change. compare: for what `fixed` cannot tell.
     """
 
     kind: str
     accept: Accept
     fixed: tuple[str, ...]
+    compare: Compare | None = None
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self, root: str = scopes.WORKSPACE) -> tuple[Route, ...]:
         """Returns list, get and put of containers and of versions, and delete of both."""
-        container = f"{scopes.WORKSPACE}/{self.kind}/{{name}}"
+        container = f"{root}/{self.kind}/{{name}}"
         return (
-            Route("GET", f"{scopes.WORKSPACE}/{self.kind}", self.list_containers),
+            Route("GET", f"{root}/{self.kind}", self.list_containers),
             Route("GET", container, self.get_container),
             Route("PUT", container, self.put_container),
             Route("DELETE", container, self.delete),
@@ -64,31 +74,31 @@ class Asset:
 
     def list_containers(self, call: Call, parts: Parts) -> Reply:
         """Lists the assets' containers, oldest first."""
-        workspace = scopes.workspace(call, parts)
+        owner = registries.owner(call, parts)
         after = shapes.whole_number(call, "$skip")
         with parts.db.read() as connection:
             rows = resources.containers(
-                connection, workspace.scope, self.kind, archived=shapes.wants_archived(call), after=after, limit=PAGE
+                connection, owner.scope, self.kind, archived=shapes.wants_archived(call), after=after, limit=PAGE
             )
-            values = self._show_containers(connection, workspace, rows)
+            values = self._show_containers(connection, owner, rows)
         return shapes.page(values, _more(call, rows))
 
     def get_container(self, call: Call, parts: Parts) -> Reply:
         """Answers `properties: {latestVersion, nextVersion, isArchived, description, tags}`."""
-        workspace = scopes.workspace(call, parts)
+        owner = registries.owner(call, parts)
         with parts.db.read() as connection:
-            row = resources.get(connection, Place(workspace.scope, self.kind, call.ids["name"]))
+            row = resources.get(connection, Place(owner.scope, self.kind, call.ids["name"]))
             if not row:
-                raise self._unknown(connection, workspace, call.ids["name"])
-            return Reply(self._show_containers(connection, workspace, [row])[0])
+                raise self._unknown(connection, owner, call.ids["name"])
+            return Reply(self._show_containers(connection, owner, [row])[0])
 
     def put_container(self, call: Call, parts: Parts) -> Reply:
         """Changes description, tags, properties and isArchived; what the body leaves out stays.
 
         The SDK archives by sending back what it got, less the fields that its model calls read-only.
         """
-        workspace, given = scopes.workspace(call, parts), shapes.properties_of(call.body)
-        place = Place(workspace.scope, self.kind, check_name(call.ids["name"], self.kind))
+        owner, given = registries.owner(call, parts), shapes.properties_of(call.body)
+        place = Place(owner.scope, self.kind, check_name(call.ids["name"], self.kind))
         with parts.db.write() as connection:
             before = resources.get(connection, place)
             kept = dict(before.body["properties"]) if before else {}
@@ -97,55 +107,53 @@ class Asset:
             row, is_new = resources.put(
                 connection, place, {"properties": kept}, now=call.now, who=call.who.name, is_archived=archived
             )
-            return Reply(self._show_containers(connection, workspace, [row])[0], 201 if is_new else 200)
+            return Reply(self._show_containers(connection, owner, [row])[0], 201 if is_new else 200)
 
     def list_versions(self, call: Call, parts: Parts) -> Reply:
         """Lists versions, newest first unless `$orderBy` says otherwise; honours `$top`, which `@latest` relies on."""
-        workspace = scopes.workspace(call, parts)
+        owner = registries.owner(call, parts)
         top, before = shapes.whole_number(call, "$top"), shapes.whole_number(call, "$skip")
         with parts.db.read() as connection:
             rows = resources.versions(
                 connection,
-                workspace.scope,
+                owner.scope,
                 self.kind,
                 call.ids["name"],
                 archived=shapes.wants_archived(call),
                 before=before,
                 limit=min(top or PAGE, PAGE),
             )
-            if not rows and not resources.get(connection, Place(workspace.scope, self.kind, call.ids["name"])):
-                raise self._unknown(connection, workspace, call.ids["name"])
+            if not rows and not resources.get(connection, Place(owner.scope, self.kind, call.ids["name"])):
+                raise self._unknown(connection, owner, call.ids["name"])
         if call.query.get("$orderby", "").lower().endswith("asc"):
             rows = rows[::-1]
-        return shapes.page([self.show(workspace, row) for row in rows], None if top else _more(call, rows))
+        return shapes.page([self.show(owner, row) for row in rows], None if top else _more(call, rows))
 
     def get_version(self, call: Call, parts: Parts) -> Reply:
         """Answers one version."""
-        workspace = scopes.workspace(call, parts)
+        owner = registries.owner(call, parts)
         with parts.db.read() as connection:
-            return Reply(self.show(workspace, self.find(connection, workspace, call.ids["name"], call.ids["version"])))
+            return Reply(self.show(owner, self.find(connection, owner, call.ids["name"], call.ids["version"])))
 
     def get_label(self, call: Call, parts: Parts) -> Reply:
         """Answers the newest active version for `latest` and `default`."""
-        workspace, name = scopes.workspace(call, parts), call.ids["name"]
+        owner, name = registries.owner(call, parts), call.ids["name"]
         if call.ids["label"].lower() not in ("latest", "default"):
             raise NotFound(f'"{name}" has no label "{call.ids["label"]}".', hint="There is only latest.")
         with parts.db.read() as connection:
-            rows = resources.versions(connection, workspace.scope, self.kind, name, limit=1)
-            if not rows:
-                raise self._unknown(connection, workspace, name)
-        return Reply(self.show(workspace, rows[0]))
+            return Reply(self.show(owner, assets.resolve(connection, AssetId(owner, self.kind, name))))
 
     def put_version(self, call: Call, parts: Parts) -> Reply:
         """Makes a version, or changes the description, tags and archiving of one whose content is the same."""
-        workspace, name, version = scopes.workspace(call, parts), call.ids["name"], call.ids["version"]
-        place = Place(workspace.scope, self.kind, check_name(name, self.kind), check_name(version, "version"))
+        owner, name, version = registries.owner(call, parts), call.ids["name"], call.ids["version"]
+        place = Place(owner.scope, self.kind, check_name(name, self.kind), check_name(version, "version"))
         with parts.db.write() as connection:
             given = shapes.properties_of(call.body)
-            accepted = self.accept(given, Context(workspace, name, version, call, parts, connection))
+            context = Context(owner, name, version, call, parts, connection)
+            accepted = self.accept(given, context)
             before = resources.get(connection, place)
             if before:
-                self._refuse_change(before, accepted)
+                self._refuse_change(before, accepted, context)
                 accepted = {**before.body["properties"], **accepted}
             self._ensure_container(connection, place, accepted, call)
             row, is_new = resources.put(
@@ -156,54 +164,61 @@ class Asset:
                 who=call.who.name,
                 is_archived=bool(accepted.get("isArchived")),
             )
-        return Reply(self.show(workspace, row), 201 if is_new else 200)
+        return Reply(self.show(owner, row), 201 if is_new else 200)
 
     def delete(self, call: Call, parts: Parts) -> Reply:
         """Deletes a version, or a container with all its versions. Bytes stay: other assets may share them."""
-        workspace = scopes.workspace(call, parts)
-        place = Place(workspace.scope, self.kind, call.ids["name"], call.ids.get("version", ""))
+        owner = registries.owner(call, parts)
+        place = Place(owner.scope, self.kind, call.ids["name"], call.ids.get("version", ""))
         with parts.db.write() as connection:
             return Reply(status=200 if resources.remove(connection, place) else 204)
 
-    def find(self, connection: Connection, workspace: WorkspaceId, name: str, version: str) -> Resource:
+    def find(self, connection: Connection, owner: Owner, name: str, version: str) -> Resource:
         """Returns a version's row. Raises NotFound naming the versions that exist."""
-        row = resources.get(connection, Place(workspace.scope, self.kind, name, version))
-        if not row or not version:
-            raise self._unknown(connection, workspace, name, version)
-        return row
+        return assets.resolve(connection, AssetId(owner, self.kind, name, version))
 
-    def show(self, workspace: WorkspaceId, row: Resource) -> JsonObject:
+    def show(self, owner: Owner, row: Resource) -> JsonObject:
         """Prints a version's row as ARM does."""
-        arm_id = f"{workspace}/{self.kind}/{row.place.name}/versions/{row.place.version}"
+        arm_id = f"{owner}/{self.kind}/{row.place.name}/versions/{row.place.version}"
         properties = {**row.body["properties"], "isArchived": row.is_archived}
         return shapes.envelope(row, arm_id, f"{self.kind}/versions", properties)
 
-    def _show_containers(
-        self, connection: Connection, workspace: WorkspaceId, rows: Sequence[Resource]
-    ) -> list[JsonObject]:
+    def _show_containers(self, connection: Connection, owner: Owner, rows: Sequence[Resource]) -> list[JsonObject]:
         names = [row.place.name for row in rows]
-        numbering = resources.numbering(connection, workspace.scope, self.kind, names)
-        return [self._show_container(workspace, row, numbering[row.place.name.lower()]) for row in rows]
+        numbering = resources.numbering(connection, owner.scope, self.kind, names)
+        return [self._show_container(owner, row, numbering[row.place.name.lower()]) for row in rows]
 
-    def _show_container(self, workspace: WorkspaceId, row: Resource, numbering: Numbering) -> JsonObject:
+    def _show_container(self, owner: Owner, row: Resource, numbering: Numbering) -> JsonObject:
         properties = {
             **row.body["properties"],
             "isArchived": row.is_archived,
             "latestVersion": numbering.latest,
             "nextVersion": numbering.next,
         }
-        return shapes.envelope(row, f"{workspace}/{self.kind}/{row.place.name}", self.kind, properties)
+        return shapes.envelope(row, f"{owner}/{self.kind}/{row.place.name}", self.kind, properties)
 
-    def _refuse_change(self, before: Resource, accepted: JsonObject) -> None:
+    def _refuse_change(self, before: Resource, accepted: JsonObject, context: Context) -> None:
+        old = before.body["properties"]
+        what = f"{self.kind} {before.place.name}:{before.place.version}"
+        place, connection = before.place, context.connection
         for field in self.fixed:
-            old, new = before.body["properties"].get(field), accepted.get(field)
-            if old != new:
-                raise Conflict(
-                    f"{self.kind} {before.place.name}:{before.place.version} exists with another {field}: "
-                    f"it has {_short(old)}, the request has {_short(new)}.",
-                    target=f"properties.{field}",
-                    hint="Versions do not change: use a new one, or leave the version out to get the next.",
+            if old.get(field) != accepted.get(field):
+                message = (
+                    f"{what} exists with another {field}: it has {_short(old.get(field))}, "
+                    f"the request has {_short(accepted.get(field))}."
                 )
+                break
+        else:
+            changes = self.compare(old, accepted, context) if self.compare else []
+            if not changes:
+                return
+            field, message = "", f"{what} exists with other content: {differences.told(changes)}."
+        free = resources.next_version(connection, place.scope, place.kind, place.name)
+        raise Conflict(
+            message,
+            target=f"properties.{field}".rstrip("."),
+            hint=f"Versions do not change: use the next one, {free}, or leave the version out to get it.",
+        )
 
     def _ensure_container(self, connection: Connection, place: Place, accepted: JsonObject, call: Call) -> None:
         container = Place(place.scope, place.kind, place.name)
@@ -215,8 +230,8 @@ class Asset:
             connection, container, {"properties": about}, now=call.now, who=call.who.name, is_archived=archived
         )
 
-    def _unknown(self, connection: Connection, workspace: WorkspaceId, name: str, version: str = "") -> NotFound:
-        return assets.unknown(connection, AssetId(workspace, self.kind, name, version or None))
+    def _unknown(self, connection: Connection, owner: Owner, name: str, version: str = "") -> NotFound:
+        return assets.unknown(connection, AssetId(owner, self.kind, name, version or None))
 
 
 def _nothing(row: Resource, call: Call) -> JsonObject:

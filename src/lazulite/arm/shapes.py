@@ -16,14 +16,15 @@ _WHOLE_NUMBER = re.compile(r"^[0-9]{1,18}$")  # what fits a column of the databa
 def envelope(resource: Resource, arm_id: str, kind: str, properties: JsonObject) -> JsonObject:
     """Wraps properties: `{id, name, type, properties, systemData}` and whatever else the client had sent beside them.
 
-    kind: the ARM type below `workspaces`, `models/versions`.
+    kind: the ARM type below `workspaces` or `registries`, `models/versions`.
     """
     beside = {name: value for name, value in resource.body.items() if name not in ("properties", "id", "name", "type")}
     name = resource.place.version or resource.place.name.rpartition("/")[2]
+    owners = "registries" if arm_id.startswith("azureml:") else "workspaces"
     return {
         "id": arm_id,
         "name": name,
-        "type": f"{PROVIDER}/workspaces/{kind}",
+        "type": f"{PROVIDER}/{owners}/{kind}",
         **beside,
         "properties": properties,
         "systemData": system_data(resource),

@@ -6,18 +6,22 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.errors import NotFound
-from lazulite.ids import AssetId, WorkspaceId, check_name
+from lazulite.ids import AssetId, check_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
+
+# What clients write for the version that a component has by default.
+# Source: azure-ai-ml 1.35.2 constants/_component.py and _common.py, DEFAULT_COMPONENT_VERSION.
+DEFAULT_VERSION = "azureml_default"
 
 
 def resolve(connection: Connection, asset: AssetId) -> Resource:
     """Returns the row that an asset id names; `latest`, `default` and nothing all mean the newest active version.
 
-    Raises NotFound naming the versions that exist.
+    So does the version `azureml_default`. Raises NotFound naming the versions that exist.
     """
-    scope = _scope(asset)
-    if asset.version:
+    scope = asset.owner.scope
+    if asset.version and asset.version.lower() != DEFAULT_VERSION:
         row = resources.get(connection, Place(scope, asset.kind, asset.name, asset.version))
         if row:
             return row
@@ -35,7 +39,7 @@ def register(
 
     properties: complete, as ARM's `accept` of that kind would leave them. An anonymous asset is in no list.
     """
-    scope = _scope(asset)
+    scope = asset.owner.scope
     container = Place(scope, asset.kind, check_name(asset.name, asset.kind))
     version = asset.version or resources.next_version(connection, scope, asset.kind, asset.name)
     if not resources.get(connection, container):
@@ -48,18 +52,10 @@ def register(
 
 def unknown(connection: Connection, asset: AssetId) -> NotFound:
     """Makes the error of an asset that is not there, naming the versions that are."""
-    where = (
-        f'in workspace "{asset.owner.workspace}"'
-        if isinstance(asset.owner, WorkspaceId)
-        else f'in registry "{asset.owner}"'
-    )
-    rows = resources.versions(connection, _scope(asset), asset.kind, asset.name, archived=None, limit=10)
+    where = f"in {asset.owner.described}"
+    rows = resources.versions(connection, asset.owner.scope, asset.kind, asset.name, archived=None, limit=10)
     if not rows:
         return NotFound(f'{asset.kind} "{asset.name}" was not found {where}.', target="name")
     wanted = f'version "{asset.version}"' if asset.version else f'label "{asset.label or "latest"}"'
     known = ", ".join(row.place.version for row in rows)
     return NotFound(f'{asset.kind} "{asset.name}" has no {wanted} {where}. It has {known}.', target="version")
-
-
-def _scope(asset: AssetId) -> str:
-    return asset.owner.scope if isinstance(asset.owner, WorkspaceId) else asset.owner.lower()
