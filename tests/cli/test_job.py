@@ -1,6 +1,7 @@
 """`lazulite job`, from YAML files to what jobs leave, on a real platform."""
 
 import json
+import shutil
 import subprocess
 import sys
 import uuid
@@ -218,6 +219,14 @@ def test_debug_leaves_the_job_as_it_was(jobs, done):
     assert [path.read_text() for path in storage.glob(f"*/azureml/*/dcid.{done[0]}/outputs/*")] == ["lr 0.1"]
     assert [path.read_text() for path in storage.glob(f"*/*/azureml/{done[0]}/report/*")] == ["3 rows"]
     assert debug(jobs, done[0], "--command", 'echo no >> "$AZURE_ML_INPUT_data"').returncode != 0
+    assert not list(jobs.cli.platform.home.glob(f"jobs/*/{done[0]}-debug-*"))
+
+
+def test_debug_keeps_code_that_was_changed(jobs, done):
+    said = debug(jobs, done[0], "--command", "echo '# mine' >> train.py").stderr
+    (copy,) = jobs.cli.platform.home.glob(f"jobs/*/{done[0]}-debug-*")
+    assert (copy / "code" / "train.py").read_text().endswith("# mine\n") and str(copy / "code") in said.splitlines()[-1]
+    shutil.rmtree(copy)
 
 
 def test_debug_opens_a_shell(jobs, done):

@@ -25,12 +25,14 @@ def open_shell(session: Session, name: str, command: str | None, has_pdb: bool) 
     copy = late.load("debug").lay_out(session.arm.settings, session.workspace, job["name"], _say)
     words = command or (with_pdb(copy.command) if has_pdb else "")
     _say(f"The job's command is: {copy.command}")
-    _say(f"Its code is copied to {copy.code}, and what you change there stays there.")
+    _say(f"Its code is copied to {copy.code}, and if you change something there, it stays there.")
     run = f"/history/v1.0{session.path('experiments', job['properties']['experimentName'], 'runs', copy.name)}"
     session.arm.data_plane("PATCH", run, {"status": "Running", "displayName": copy.name, "tags": {"debugs": name}})
     _say(f"What it logs goes to the run {copy.name}.")
     code = subprocess.call(copy.opened(words))
     session.arm.data_plane("PATCH", run, {"status": "Failed" if code else "Completed"})
+    if not copy.tidy():
+        _say(f"The code that you changed is in {copy.code}.")
     raise SystemExit(code)
 
 

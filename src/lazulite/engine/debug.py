@@ -1,5 +1,6 @@
 """Lays out a job again, under another name, for its user to try things in. Starts nothing, and leaves the job alone."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -36,6 +37,15 @@ class Copy:
         words = (command,) if command else ()
         return (sys.executable, "-I", "-B", str(processes.GUEST), "shell", str(self.folder), *words)
 
+    def tidy(self) -> bool:
+        """Removes the copy, unless code was changed in it, and tells whether it did. Outputs and the run stay."""
+        laid_out_at = (self.folder / "job.json").stat().st_mtime_ns
+        files = [path for path in self.code.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        if any(path.stat().st_mtime_ns > laid_out_at for path in files):
+            return False
+        shutil.rmtree(self.folder)
+        return True
+
 
 def lay_out(settings: Settings, workspace: WorkspaceId, name: str, log: Callable[[str], None]) -> Copy:
     """Prepares and stages a copy of a job on this machine, whether the platform is up or not.
@@ -50,7 +60,7 @@ def lay_out(settings: Settings, workspace: WorkspaceId, name: str, log: Callable
             job = states.find(connection, workspace.scope, name)
         if not job:
             raise NotFound(f'There is no job "{name}" in workspace "{workspace.workspace}".')
-        made = prepare.prepare(settings, db, _copy(settings, job), log)
+        made = prepare.prepare(settings, db, _copy(settings, workspace, job), log)
         staged = stage.stage(settings, made, launcher.has_views, log)
         command = launch.write_plan(settings, tokens.signing_key(settings.home), launcher.has_views, made, staged)
         return Copy(made.job.name, staged.folder, command)
@@ -59,8 +69,9 @@ def lay_out(settings: Settings, workspace: WorkspaceId, name: str, log: Callable
         db.close()
 
 
-def _copy(settings: Settings, job: Job) -> Job:
-    name = next(name for name in _names(job.name) if not folders.of_job(settings.home, job.scope, name).exists())
+def _copy(settings: Settings, workspace: WorkspaceId, job: Job) -> Job:
+    """Renames a job to what no copy was called yet: the artifacts of one stay when it is tidied away."""
+    name = next(name for name in _names(job.name) if not folders.artifacts(settings.home, workspace, name).exists())
     return replace(job, body=_alone(job.body), run=replace(job.run, id=name, root=name, created_at=clock.now()))
 
 
