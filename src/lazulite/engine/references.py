@@ -68,7 +68,7 @@ def resolve(connection: Connection, workspace: WorkspaceId, uri: str, kind: str 
     made = _JOB.fullmatch(uri) or _RUN.fullmatch(uri)
     if made:
         return _of_job(connection, workspace, **{"output": "artifacts", **made.groupdict()})
-    asset = _asset(uri, kind, workspace)
+    asset = asset_of(uri, kind, workspace)
     if not asset:
         return uri
     row = assets.resolve(connection, asset)
@@ -89,7 +89,11 @@ def of_made(connection: Connection, home: Path, workspace: WorkspaceId, uri: str
     return long_form(place, workspace), made["job"]
 
 
-def _asset(uri: str, kind: str, workspace: WorkspaceId) -> AssetId | None:
+def asset_of(uri: str, kind: str, workspace: WorkspaceId) -> AssetId | None:
+    """Returns the data asset or model that a URI names, of this workspace or a registry; None for any other URI.
+
+    kind: the type of the input, which tells data from models where the URI does not.
+    """
     own = _ASSET.fullmatch(uri)
     if own:
         return parse_asset(f"{workspace}/{own['kind']}/{own['rest']}", own["kind"].lower(), workspace)

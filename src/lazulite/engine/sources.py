@@ -93,7 +93,7 @@ class _Look:
     def input(self, wanted: Input) -> Source:
         with _field(f"inputs.{wanted.name}"):
             uri = references.resolve(self.connection, self.workspace, wanted.text, wanted.kind)
-            if wanted.mode == "Direct" or _is_elsewhere(self.home, uri):
+            if wanted.mode == "Direct" or is_elsewhere(self.home, uri):
                 return Source(wanted, uri, None)
             path = self._locate(uri)
             _check_kind(wanted, path)
@@ -124,7 +124,7 @@ class _Look:
         return locate(self.home, uri, datastores.reader(self.connection, self.workspace))
 
 
-def _is_elsewhere(home: Path, uri: str) -> bool:
+def is_elsewhere(home: Path, uri: str) -> bool:
     """Tells whether a URI is a web address that does not lie in storage here."""
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https") or "/_blob/" in parts.path:
