@@ -1,5 +1,6 @@
 """What a job is told: every variable of the catalog and none besides, and a plan for its guest alone."""
 
+import dataclasses
 import json
 import os
 import re
@@ -9,9 +10,10 @@ import jwt
 import pytest
 
 from lazulite.catalog.job_variables import JOB_VARIABLES
-from lazulite.engine import launch, prepare, processes, stage
+from lazulite.engine import collect, launch, prepare, processes, stage
 from lazulite.identity.environment import client_environment
 from tests.engine.conftest import HERE
+from tools.shape import ROOT
 
 KEY = b"k" * 64
 
@@ -107,3 +109,16 @@ def test_what_is_left_of_an_earlier_attempt_is_gone(home, plan):
     made = prepare.prepare(home.settings, home.db, job, print)
     launch.write_plan(home.settings, KEY, True, made, stage.stage(home.settings, made, True, print))
     assert not (folder / "exit.json").exists() and not (folder / "inputs").exists()
+
+
+def test_the_plan_and_the_exit_have_the_fields_that_the_protocol_says(plan):
+    page = (ROOT / "docs/guest-protocol.md").read_text(encoding="utf-8")
+    plan_part, exit_part = (page.split(f"### {name}\n")[1].split("###")[0] for name in ("job.json", "exit.json"))
+    assert written(plan_part) == set(plan(command="true"))
+    assert written(exit_part) == {field.name for field in dataclasses.fields(collect.Exit)}
+
+
+def written(part):
+    """Returns the fields that a table of the protocol names."""
+    heads = re.findall(r"^\| (`[^|]+`) \|", part, re.MULTILINE)
+    return {name for head in heads for name in re.findall(r"`(\w+)`", head)}
