@@ -12,7 +12,7 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER, WorkspaceId
-from lazulite.serving import logs, sources, stage, wanted
+from lazulite.serving import collecting, logs, sources, stage, wanted
 from lazulite.serving.sources import Sources
 from lazulite.store import resources
 from lazulite.store.operations import begin
@@ -60,7 +60,8 @@ def put(call: Call, parts: Parts) -> Reply:
     body = _complete(call.body)
     with parts.db.read() as connection:
         _endpoint(connection, workspace, endpoint)
-        found = sources.find(connection, parts.settings.home, workspace, wanted.spec_of(body))
+        path, spec = f"{endpoint}/{name}", wanted.spec_of(body)
+        found = sources.find(connection, parts.settings.home, workspace, path, spec)
     _check_size(body, found)
     with parts.db.write() as connection:
         parent = _endpoint(connection, workspace, endpoint)
@@ -76,7 +77,8 @@ def patch(call: Call, parts: Parts) -> Reply:
         row = _find(connection, workspace, call)
         given = shapes.patched(row.body, call.body)
         body = _complete({**given, "sku": {**row.body["sku"], **(given["sku"] or {})}})
-        found = sources.find(connection, parts.settings.home, workspace, wanted.spec_of(body))
+        spec = wanted.spec_of(body)
+        found = sources.find(connection, parts.settings.home, workspace, row.place.name, spec)
     _check_size(body, found)
     with parts.db.write() as connection:
         row = _find(connection, workspace, call)
@@ -111,6 +113,7 @@ def _complete(given: JsonObject) -> JsonObject:
             **_DEFAULTS,
             **filled,
             **{name: defaults | _filled(properties, name) for name, defaults in _NESTED_DEFAULTS.items()},
+            **({"dataCollector": collecting.shown(properties)} if properties.get("dataCollector") else {}),
             "environmentVariables": fields.texts(properties, "properties.environmentVariables"),
         },
     }

@@ -17,9 +17,11 @@ from typing import Any, Iterator
 from . import failure, frames, script, standins
 from .answers import Answer, Answers
 from .calls import CalledOff, Calls
+from .collect import Collection
 from .console import AccessLog, Console, open_console
 from .heads import Head, Heads
 from .script import Script
+from .standins.monitoring import Collector
 from .status import Status
 from .swagger import Swagger
 
@@ -47,6 +49,7 @@ def main(arguments: list[str]) -> int:
     try:
         standins.install()
         console = open_console(app_root, os.environ.get("AZUREML_LOG_LEVEL", "INFO"))
+        collection = _collection(console)
         loaded = _load(app_root, console)
         what_fails = _INIT_FAILED
         console.info("Invoking user's init function", script.LOGGER)
@@ -59,10 +62,20 @@ def main(arguments: list[str]) -> int:
         return _FAILED_TO_START
     calls = Calls()
     answers = Answers(loaded, swagger, calls, console, app_root)
-    worker = Worker(_listen(address), answers, calls, console)
+    worker = Worker(_listen(address), answers, calls, console, collection)
     status.write("ready")
     console.info("Worker with pid %d ready for serving traffic" % os.getpid())
     return worker.serve()
+
+
+def _collection(console: Console) -> Collection | None:
+    """Begins to collect, where the deployment asks for it. Scripts find the way, whichever Collector they import."""
+    plan = os.environ.get("AZUREML_MDC_CONFIG_PATH")
+    if not plan:
+        return None
+    Collector.collection = collection = Collection(plan, console)
+    collection.open_door()
+    return collection
 
 
 def _load(app_root: str, console: Console) -> Script:
@@ -120,7 +133,14 @@ def _listen(address: str) -> socket.socket:
 class Worker:
     """Serves one connection after the other, until SIGTERM."""
 
-    def __init__(self, listener: socket.socket, answers: Answers, calls: Calls, console: Console) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        answers: Answers,
+        calls: Calls,
+        console: Console,
+        collection: Collection | None = None,
+    ) -> None:
         self._listener = listener
         self._connection: socket.socket | None = None
         self._answers = answers
@@ -128,6 +148,7 @@ class Worker:
         self._console = console
         self._access_log = AccessLog(console)
         self._heads = Heads()
+        self._collection = collection
         self._is_ending = False
         server = os.environ.get("HTTP_X_MS_SERVER_VERSION", "")
         self._server_line = ("x-ms-server-version: %s\r\n" % server).encode("latin-1", "replace") if server else b""
@@ -149,6 +170,8 @@ class Worker:
             with contextlib.suppress(OSError, frames.ProtocolError):  # the gateway went away; it will come again
                 self._serve_connection(self._connection)
             self._hang_up()
+        if self._collection:
+            self._collection.close()
         if self._answers.exit is not None:
             raise self._answers.exit
         return 0
@@ -169,6 +192,8 @@ class Worker:
                 self._tell_called_off(head, began, request.timeout_ms, called_off)
                 return
             self._tell(head, answer, began)
+            if self._collection and head.path == "/score":
+                self._collection.note(request, head, answer)
 
     def _send(self, link: frames.Link, head: Head, answer: Answer) -> None:
         status, lines, body, parts = answer.response

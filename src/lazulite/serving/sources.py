@@ -1,6 +1,7 @@
 """From a deployment's references to what they mean: the code's folder, the model's path, the environment's body."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -10,7 +11,8 @@ from lazulite.environments import registered
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest
 from lazulite.ids import WorkspaceId, parse_asset
-from lazulite.serving import mlflow_models, triton_models
+from lazulite.serving import collecting, mlflow_models, triton_models
+from lazulite.serving.collecting import Place
 from lazulite.serving.wanted import DeploymentSpec
 from lazulite.serving.workers import Guest
 from lazulite.store import assets, datastores
@@ -45,24 +47,34 @@ class Sources:
     model: Model | None
     environment: Registered
     guest: Guest = "score"
+    collected: Mapping[str, Place] = field(default_factory=dict)
 
 
-def find(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> Sources:
-    """Looks up all that a deployment names.
+def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, spec: DeploymentSpec) -> Sources:
+    """Looks up all that a deployment names. path: its own, `endpoint/deployment`.
 
     Raises NotFound or BadRequest naming the reference that leads nowhere and what there is instead.
     """
     model = _model(connection, home, workspace, spec.model) if spec.model else None
+    collected = collecting.places(connection, home, workspace, path, spec.collector)
     if model and mlflow_models.is_one(model.kind) and not spec.code:
-        return Sources(None, "", model, _mlflow_environment(connection, home, workspace, spec.environment, model))
+        environment = _mlflow_environment(connection, home, workspace, spec.environment, model)
+        return Sources(None, "", model, environment, collected=collected)
     if model and triton_models.is_one(model.kind) and not spec.code:
         reference = spec.environment
         found = registered.find(connection, home, workspace, reference) if reference else triton_models.environment()
+        if collected:
+            raise BadRequest(
+                "Triton's requests and answers cannot be collected.",
+                target="properties.dataCollector",
+                hint="Leave data_collector out.",
+            )
         return Sources(None, "", model, found, "triton")
     return Sources(
         *_code(connection, home, workspace, spec),
         model,
         _environment(connection, home, workspace, spec.environment),
+        collected=collected,
     )
 
 

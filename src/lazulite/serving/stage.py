@@ -10,7 +10,7 @@ from lazulite.engine import processes
 from lazulite.environments import registered
 from lazulite.errors import BadRequest
 from lazulite.identity.environment import client_environment
-from lazulite.serving import logs
+from lazulite.serving import collecting, logs
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
 from lazulite.serving.workers import Guest, WorkerSpec
@@ -63,11 +63,19 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
         "WORKSPACE_NAME": deployment.workspace.workspace,
         "SCORING_TIMEOUT_MS": str(deployment.spec.timeout_ms),
         **({"MLFLOW_MODEL_FOLDER": found.model.path.name} if found.model and not found.code else {}),
+        **_collects(app, deployment, found),
         **deployment.spec.variables,
     }
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
     return Staged(app, script, environment.python, variables, found.guest)
+
+
+def _collects(app: Path, deployment: Wanted, found: Sources) -> dict[str, str]:
+    if not deployment.spec.collector:
+        return {}
+    source = f"{deployment.workspace}/onlineEndpoints/{deployment.endpoint}/deployments/{deployment.name}"
+    return collecting.write(app, deployment.spec.collector, found.collected, source)
 
 
 def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> Path:

@@ -213,7 +213,8 @@ class Supervisor:
         """Stages and starts a generation, and waits until all of its workers are ready."""
         write(f"generation {deployment.generation} of {deployment.label}")
         with self._db.read() as connection:
-            found = sources.find(connection, self._settings.home, deployment.workspace, deployment.spec)
+            path = f"{deployment.endpoint}/{deployment.name}"
+            found = sources.find(connection, self._settings.home, deployment.workspace, path, deployment.spec)
         staged = stage.stage(self._settings, deployment, found, write)
         made = crew.start(deployment.generation, stage.worker_specs(self._settings, deployment, staged), clock.now())
         try:

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lazulite import clock, fields
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
+from lazulite.serving import collecting
+from lazulite.serving.collecting import Collector
 from lazulite.store import resources, workspaces
 from lazulite.store.operations import total
 from lazulite.store.tables import deployments, secrets
@@ -53,6 +55,7 @@ class DeploymentSpec:
     queue_wait_ms: int
     startup_s: float
     model_mount_path: str
+    collector: Collector | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         queue_wait_ms=int(1000 * clock.seconds(request["maxQueueWait"], "requestSettings.maxQueueWait", 0)),
         startup_s=_startup_s(properties),
         model_mount_path=fields.text(properties, "properties.modelMountPath"),
+        collector=collecting.collector_of(properties),
     )
 
 
