@@ -30,6 +30,7 @@ from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
 from lazulite.dataplane import (
     artifacts,
+    batch_jobs,
     discovery,
     metrics,
     mlflow,
@@ -74,7 +75,7 @@ ARM = (
     batch_deployments,
     operations,
 )
-DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores, v1datasets)
+DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores, v1datasets, batch_jobs)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.

@@ -14,7 +14,7 @@ ENDPOINT = {"location": "eastus", "properties": {"authMode": "aadToken"}, "tags"
 def parts(arm: Arm) -> dict[str, Any]:
     """Registers a model, a script, an environment and an endpoint; returns a deployment's body that names them."""
     store = arm.ask("GET", "datastores/workspaceblobstore").body["properties"]
-    for name in ("model/weights.bin", "code/score.py", "flow/MLmodel"):
+    for name in ("model/weights.bin", "code/score.py", "flow/MLmodel", "flow/conda.yaml"):
         path = blob_path(arm.parts.settings.home, store["accountName"], store["containerName"], name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("flavors: {python_function: {env: conda.yaml}}" if name.endswith("MLmodel") else "")

@@ -9,6 +9,7 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId
+from lazulite.serving import mlflow_models
 from lazulite.serving.wanted import check_endpoint_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
@@ -91,7 +92,9 @@ def _accept(connection: Connection, parts: Parts, workspace: WorkspaceId, given:
     if deployments.is_pipeline(properties):
         deployments.component(connection, workspace, properties)
     else:
-        deployments.find_parts(connection, parts.settings.home, workspace, properties)
+        found = deployments.find_parts(connection, parts.settings.home, workspace, properties)
+        if not found.environment:
+            mlflow_models.environment(found.model.place.name, found.model.place.version, found.model_path)
     return {**properties, "properties": kept}
 
 
