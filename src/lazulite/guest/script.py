@@ -63,7 +63,7 @@ def load(path: str, app_root: str, source_directory: str, console: Console) -> S
     """
     folders = [os.path.dirname(path), app_root, os.path.join(app_root, source_directory)]
     sys.path[:0] = dict.fromkeys(os.path.abspath(folder) for folder in folders)
-    module = _import(path)
+    module = import_file(path)
     for name in ("init", "run"):
         if not callable(getattr(module, name, None)):
             raise ScriptError("User script at %s does not have a %s() function defined." % (path, name))
@@ -91,8 +91,11 @@ _MEANING = {
 }
 
 
-def _import(path: str) -> ModuleType:
-    """Imports under the file's own name where that is free, so that what the script defines can be pickled."""
+def import_file(path: str) -> ModuleType:
+    """Imports a script under its own name where that is free, so that what it defines can be pickled.
+
+    Raises ScriptError for what is no Python file, and whatever the script itself raises.
+    """
     stem = os.path.splitext(os.path.basename(path))[0]
     found = importlib.util.find_spec(stem) if stem.isidentifier() and stem not in sys.modules else None
     name = stem if found and found.origin == os.path.abspath(path) else _MODULE_NAME

@@ -18,15 +18,21 @@ _KEPT = (linux.MS_NOSUID, linux.MS_NODEV, linux.MS_NOEXEC, linux.MS_NOATIME, lin
 _ST_RELATIME = 4096
 
 
-def enter(views: "Iterable[tuple[str, str]]", readonly: Iterable[str], writable: Iterable[str]) -> None:
+def enter(
+    views: "Iterable[tuple[str, str]]",
+    readonly: Iterable[str],
+    writable: Iterable[str],
+    private: "Iterable[tuple[str, str]]" = (),
+) -> None:
     """Changes what this process, and all that it starts, sees.
 
     views: (source, target), both files or both folders: target shows source, read-only. readonly: folders that can no
-    longer be changed where they are. writable: folders within those that still can. Raises OSError; then the process
-    must not go on.
+    longer be changed where they are. writable: folders within those that still can. private: (source, target), both
+    folders: target shows source, to be written to. Raises OSError; then the process must not go on.
     """
     _leave_the_others()
-    kept = [(os.open(path, os.O_PATH), path) for path in writable]  # reached by the mounts of before
+    shown = [(path, path) for path in writable] + list(private)
+    kept = [(os.open(source, os.O_PATH), target) for source, target in shown]  # reached by the mounts of before
     for path in readonly:
         _bind(path, path)
         _make_readonly(path)
