@@ -22,6 +22,8 @@ from lazulite.arm import (
     online_deployments,
     online_endpoints,
     operations,
+    registries,
+    registry_assets,
     resource_groups,
     workspaces,
 )
@@ -36,10 +38,12 @@ from lazulite.dataplane import (
     mlflow,
     rundata,
     runhistory,
+    schemas,
     v1datasets,
     v1datastores,
     v1models,
 )
+from lazulite.dataplane import registries as registry_discovery
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
 from lazulite.engine.loop import Engine
@@ -61,6 +65,7 @@ from lazulite.studio import status
 ARM = (
     resource_groups,
     workspaces,
+    registries,
     computes,
     datastores,
     environments,
@@ -75,7 +80,19 @@ ARM = (
     batch_deployments,
     operations,
 )
-DATAPLANE = (discovery, artifacts, runhistory, rundata, metrics, v1models, v1datastores, v1datasets, batch_jobs)
+DATAPLANE = (
+    discovery,
+    registry_discovery,
+    registry_assets,
+    artifacts,
+    runhistory,
+    rundata,
+    metrics,
+    v1models,
+    v1datastores,
+    v1datasets,
+    batch_jobs,
+)
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
 # storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
@@ -87,6 +104,7 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "dataplane": (DATAPLANE, bearer(ML_AUDIENCES)),
     "mlflow": (mlflow.PARTS, bearer_or_local(ML_AUDIENCES)),
     "studio": ((status,), anyone),
+    "schemas": ((schemas,), anyone),
     "file": ((), anyone),
     "acr": ((), anyone),
     "scoring": ((), anyone),

@@ -21,6 +21,7 @@ AZURE = [
     ("churn.eastus.inference.ml.azure.com", "scoring"),
     ("ml.azure.com", "studio"),
     ("crew.azurecr.io", "acr"),
+    ("azuremlschemasprod.azureedge.net", "schemas"),
     ("westus2-0.in.applicationinsights.azure.com", "telemetry"),
 ]
 

@@ -4,7 +4,9 @@ import ipaddress
 import re
 from typing import Literal
 
-Mount = Literal["arm", "login", "graph", "dataplane", "mlflow", "blob", "file", "scoring", "acr", "studio", "telemetry"]
+Mount = Literal[
+    "arm", "login", "graph", "dataplane", "mlflow", "blob", "file", "scoring", "acr", "studio", "telemetry", "schemas"
+]
 
 # `*.` stands for one label or more. Source: learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-
 # firewall; hosts seen in the traffic of azure-ai-ml 1.35.2, azure-identity 1.27.0 and azureml-core.
@@ -26,6 +28,8 @@ HOSTS: tuple[tuple[str, Mount], ...] = (
     ("*.inference.ml.azure.com", "scoring"),
     ("*.azurecr.io", "acr"),
     ("ml.azure.com", "studio"),
+    ("azuremlschemas.azureedge.net", "schemas"),
+    ("azuremlschemasprod.azureedge.net", "schemas"),
     ("dc.services.visualstudio.com", "telemetry"),
     ("rt.services.visualstudio.com", "telemetry"),
     ("*.applicationinsights.azure.com", "telemetry"),
