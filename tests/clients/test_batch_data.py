@@ -1,4 +1,4 @@
-"""Data assets by the official SDK: files, folders and tables, whose versions count up, and the addresses that jobs read."""
+"""Data assets by the official SDK: files, folders and tables, whose versions count up."""
 
 import pytest
 from azure.ai.ml import MLClient
