@@ -1,5 +1,7 @@
 """Runs as run history shows, changes and ends them."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -176,3 +178,39 @@ def test_a_script_gets_another_token_before_its_own_is_over(plane: Plane) -> Non
 def _happens(plane: Plane, run: str, name: str, **data: object) -> None:
     event = {"name": f"Microsoft.MachineLearning.Run.{name}", "data": {"RunId": run, **data}}
     plane.ask("POST", f"{TRIAL}/runs/{run}/events", event)
+
+
+ERROR = {"code": "x", "message": "m"}
+SENT = {
+    "PATCH batch/runs": {
+        "runs": [{"runId": "r9", "tags": {"a": "b"}, "status": "Running", "startTimeUtc": "2026-01-01"}]
+    },
+    "PATCH runs/r": {
+        "displayName": "x",
+        "tags": {"a": "1"},
+        "hidden": False,
+        "endTimeUtc": "2026-01-01",
+        "target": "t",
+    },
+    "POST batch/events": {"events": [{"name": "Start", "data": {"RunId": "r", "ErrorResponse": {"error": ERROR}}}]},
+    "POST runs/r/events": {"name": "Error", "data": {"ErrorResponse": {"error": ERROR}}},
+    "POST runs:query": {"filter": "(RunId eq r)", "orderby": "StartTimeUtc desc", "top": 5, "continuationToken": "1"},
+}
+WRONG = [None, True, 1.5, 2**70, -1, "", "x", "\x00", [], [1], [{}], [None], {}, {"a": 1}, {"a": None}]
+
+
+@pytest.mark.parametrize("asked", SENT)
+def test_no_value_of_a_wrong_kind_fails_the_platform(plane: Plane, asked: str) -> None:
+    plane.ask("PATCH", f"{TRIAL}/runs/r", {})
+    method, _, rest = asked.partition(" ")
+    for body in spoiled(SENT[asked]):
+        with contextlib.suppress(BadRequest, InvalidName, NotFound):
+            plane.ask(method, f"{TRIAL}/{rest}", body)
+
+
+def spoiled(value: object) -> Iterator[object]:
+    """Yields a body as often as there are values in it and wrong ones to put in their place."""
+    yield from WRONG
+    for name, one in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else []):
+        for wrong in spoiled(one):
+            yield {**value, name: wrong} if isinstance(value, dict) else [wrong]

@@ -1,7 +1,6 @@
 """Run history's filters and orders: OData as its clients write it, turned into conditions on the runs' columns."""
 
 import re
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -61,9 +60,11 @@ def condition(text: str) -> ColumnElement[bool]:
     return found
 
 
-def order(clauses: str | Sequence[str]) -> list[ColumnElement[Any]]:
-    """Reads orders such as `StartTimeUtc desc`; several are parted by commas."""
+def order(clauses: Any) -> list[ColumnElement[Any]]:
+    """Reads orders such as `StartTimeUtc desc`; several are parted by commas, or listed."""
     texts = clauses.split(",") if isinstance(clauses, str) else clauses
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadRequest(f"orderby must be text or list texts, but is {clauses!r}.", target="orderby")
     columns: list[ColumnElement[Any]] = []
     is_descending = False
     for text in filter(str.strip, texts):

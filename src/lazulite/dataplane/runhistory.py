@@ -193,7 +193,7 @@ def post_events(call: Call, parts: Parts) -> Reply:
     workspace = scopes.workspace(call, parts)
     failed = []
     for event in sent.objects(call.body, "events"):
-        run_id = fields.text(event.get("data") or {}, "RunId", required=True)
+        run_id = fields.text(fields.nested(event, "data"), "data.RunId", required=True)
         try:
             with parts.db.write() as connection:
                 _happened(connection, workspace.scope, run_id, event, call)
