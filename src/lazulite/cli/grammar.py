@@ -34,6 +34,7 @@ class Command:
 
     name: "" where the group itself is the command (`lazulite up`). run: gets the parsed arguments; what it returns is
     printed as `--output` and `--query` say, None prints nothing. It raises LazuliteError or SystemExit to fail.
+    columns: what `-o table` shows, heading and path in the result; () is every field that fits.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Command:
     run: Callable[[Arguments], Json]
     flags: tuple[Flag, ...] = ()
     example: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,12 @@ class Group:
     other: Callable[[Sequence[str]], None] | None = None
 
 
+FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none")
 OUTPUT = (
     flag(
         "--output",
         "-o",
-        choices=("json", "jsonc", "yaml", "yamlc", "table", "tsv", "none"),
+        choices=FORMATS,
         metavar="FORMAT",
         help="How the result is printed: json (if not given), jsonc, yaml, yamlc, table, tsv or none.",
     ),
@@ -71,19 +74,37 @@ SCOPE = (
 )
 
 
+def switch(*names: str, help: str) -> Flag:
+    """Makes a flag that may be followed by true or false, as az's three-state flags are; not given, it is None."""
+    return flag(*names, nargs="?", const=True, type=_boolean, metavar="true|false", help=help)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be true or false")
+    return text.lower() in ("true", "yes", "1")
+
+
+def required(one: Flag) -> Flag:
+    """Returns a flag that must be given."""
+    return Flag(one.names, {**one.options, "required": True})
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Misuse(f"{message}.", hint=f"`{self.prog} --help` lists what it takes.")
 
 
 def parser(program: str, command: Command) -> argparse.ArgumentParser:
-    """Makes the parser of one command; program: all words before its arguments, `lazulite model show`."""
+    """Makes the parser of one command; program: all words before its arguments, `lazulite model show`.
+
+    A long flag may be cut short where that is clear, as az has it: scripts write `--endpoint` for `--endpoint-name`.
+    """
     made = _Parser(
         prog=program,
         description=command.help,
         epilog=f"example:\n  {command.example}" if command.example else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     for one in command.flags:
         made.add_argument(*one.names, **one.options)

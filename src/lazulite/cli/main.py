@@ -3,15 +3,17 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from lazulite import __version__
-from lazulite.cli import grammar, output
+from lazulite import __version__, settings
+from lazulite.cli import grammar, output, profile
 from lazulite.cli.grammar import Command, Group, Misuse
 from lazulite.errors import LazuliteError
 
-# Every group, in the order of the help: its module, whose GROUPS hold it, and what it is for.
-COMMANDS = {
+# Groups by name, in the order of the help: the module whose GROUPS hold one, and what it is for.
+Table = Mapping[str, tuple[str, str]]
+
+COMMANDS: Table = {
     "up": ("lazulite.cli.platform", "Start the platform."),
     "down": ("lazulite.cli.platform", "Stop the platform, with the endpoints that it serves."),
     "status": ("lazulite.cli.platform", "Say whether the platform is up, and where."),
@@ -20,9 +22,9 @@ COMMANDS = {
     "run": ("lazulite.cli.run", "Run a program with its Azure clients pointed here."),
     "env": ("lazulite.cli.run", "Print the environment that `run` gives, for eval."),
     "serve": ("lazulite.cli.serve", "Serve one scoring script by itself."),
-    "az": ("lazulite.cli.az", "Answer as Azure's own command line does; `run` puts it first on PATH."),
+    "az": ("lazulite.cli.az.dispatch", "Answer as Azure's own command line does; `run` puts it first on PATH."),
 }
-NOUNS = {
+NOUNS: Table = {
     "workspace": ("lazulite.cli.workspace", "Workspaces: where everything else lies."),
     "compute": ("lazulite.cli.compute", "Computes: clusters and instances."),
     "datastore": ("lazulite.cli.datastore", "Datastores: where bytes are."),
@@ -33,18 +35,19 @@ NOUNS = {
     "online-endpoint": ("lazulite.cli.online_endpoint", "Online endpoints: addresses that score."),
     "online-deployment": ("lazulite.cli.online_deployment", "Online deployments: what answers at an endpoint."),
 }
-GROUPS = {**COMMANDS, **NOUNS}
+GROUPS: Table = {**COMMANDS, **NOUNS}
 
 EXIT_FAILED, EXIT_MISUSED, EXIT_NOT_FOUND = 1, 2, 3
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code: 0, 1 failed, 2 misused, 3 not found, as az has them."""
+    words = sys.argv[1:] if words is None else words
     try:
-        _run(sys.argv[1:] if words is None else words)
+        _run(words)
         sys.stdout.flush()
     except LazuliteError as error:
-        print(explain(error), file=sys.stderr)
+        print(explain(error, "ERROR" if words[:1] == ["az"] else "error"), file=sys.stderr)
         if isinstance(error, Misuse):
             return EXIT_MISUSED
         return EXIT_NOT_FOUND if error.status == 404 else EXIT_FAILED
@@ -65,7 +68,7 @@ def _run(words: Sequence[str]) -> None:
     elif words[0] in ("--version", "version"):
         print(__version__)
     else:
-        run_group("lazulite", words)
+        run_group("lazulite", words, GROUPS)
 
 
 def _help() -> str:
@@ -78,17 +81,22 @@ def list_groups(title: str, groups: Mapping[str, tuple[str, str]]) -> str:
     return grammar.overview(title, [(name, purpose) for name, (_, purpose) in groups.items()])
 
 
-def run_group(program: str, words: Sequence[str]) -> None:
-    """Runs the command that the words name, its group first, and prints its result."""
-    if words[0] not in GROUPS:
-        raise grammar.unknown(words[0], program, GROUPS)
-    group, program, words = load(words[0]), f"{program} {words[0]}", words[1:]
+def run_group(program: str, words: Sequence[str], table: Table, other: Callable[[], None] | None = None) -> None:
+    """Runs the command that the words name, its group first, and prints its result.
+
+    other: does what no verb of the group fits, in place of the group's own `other`.
+    """
+    if words[0] not in table:
+        raise grammar.unknown(words[0], program, table)
+    group, program, words = load(words[0], table), f"{program} {words[0]}", words[1:]
     verbs = [(command.name, command.help) for command in group.commands]
     found = grammar.find(group, words)
     if found:
         _run_command(program, *found)
-    elif not words or words[0] in ("-h", "--help"):
-        print(grammar.overview(GROUPS[group.name][1], verbs))
+    elif (not words or words[0] in ("-h", "--help")) and verbs:
+        print(grammar.overview(table[group.name][1], verbs))
+    elif other:
+        other()
     elif group.other:
         group.other(words)
     else:
@@ -98,20 +106,28 @@ def run_group(program: str, words: Sequence[str]) -> None:
 def _run_command(program: str, command: Command, words: Sequence[str]) -> None:
     arguments = grammar.parser(f"{program} {command.name}".rstrip(), command).parse_args(words)
     result = command.run(arguments)
-    sys.stdout.write(output.render(result, vars(arguments).get("output"), vars(arguments).get("query")))
+    given = vars(arguments)
+    form = given.get("output") or (result is not None and _configured_form()) or None
+    sys.stdout.write(output.render(result, form, given.get("query"), command.columns))
 
 
-def load(name: str) -> Group:
+def _configured_form() -> str:
+    """Returns the format that AZURE_CORE_OUTPUT or `az config set core.output=` names."""
+    form = profile.get(settings.read().home, "core", "output")
+    return form if form in grammar.FORMATS else ""
+
+
+def load(name: str, table: Table = GROUPS) -> Group:
     """Returns a group by its name, from the one module that defines it."""
-    groups: tuple[Group, ...] = importlib.import_module(GROUPS[name][0]).GROUPS
+    groups: tuple[Group, ...] = importlib.import_module(table[name][0]).GROUPS
     return next(group for group in groups if group.name == name)
 
 
-def explain(error: LazuliteError) -> str:
-    """Prints an error for people: what and where, an empty line, what to do."""
+def explain(error: LazuliteError, word: str = "error") -> str:
+    """Prints an error for people: what and where, an empty line, what to do. word: what it begins with."""
     code = f"({error.code}) " if error.code and error.code != type(error).code else ""
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
-    return f"error: {code}{error.message}{hint}"
+    return f"{word}: {code}{error.message}{hint}"
 
 
 if __name__ == "__main__":

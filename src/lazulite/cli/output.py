@@ -14,15 +14,31 @@ _HIDDEN_COLUMNS = ("id", "type", "etag")
 _WIDEST_CELL = 60
 
 
-def render(result: Json, form: str | None, query: str | None) -> str:
+Columns = Sequence[tuple[str, str]]
+
+
+def render(result: Json, form: str | None, query: str | None, columns: Columns = ()) -> str:
     """Returns the text to print, with its final newline; "" for nothing.
 
-    Raises Misuse when the query is not JMESPath.
+    columns: what a table shows when no query says so, heading and path. Raises Misuse when the query is not JMESPath.
     """
     result = _with_resource_groups(result)
     if query:
         result = _search(result, query)
+    if form == "table" and columns and not query:
+        return _table(_columns(result, columns), True)
     return "" if result is None else _FORMATS[form or "json"](result, bool(query))
+
+
+def _columns(result: Json, columns: Columns) -> Json:
+    rows = result if isinstance(result, list) else [result]
+    return [{heading: _inner(row, path) for heading, path in columns} for row in rows]
+
+
+def _inner(row: Json, path: str) -> Json:
+    for step in path.split("."):
+        row = row.get(step) if isinstance(row, dict) else None
+    return row
 
 
 def _search(result: Json, query: str) -> Json:

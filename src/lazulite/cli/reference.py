@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from lazulite.cli import main
+from lazulite.cli.az import dispatch
 from lazulite.cli.grammar import OUTPUT, SCOPE, Command, Flag, Group
 
 _INTRODUCTION = """# The command line
@@ -16,19 +17,27 @@ An error is said on stderr: `error: ...`, an empty line, `hint: ...`.
 
 Every command about a workspace's resources takes these too:
 """
+_AZ = """
+# az
+
+What `az` answers inside `lazulite run`, beside `az ml`. All commands take `-o`, `--query` and `--subscription`.
+Any other command goes to the real az, where there is one.
+"""
 
 
 def reference() -> str:
     """Returns the whole page."""
     parts = [_INTRODUCTION, *_table((*SCOPE, *OUTPUT))]
     for name, (_, purpose) in main.GROUPS.items():
-        group = main.load(name)
-        parts += [f"\n## {name}\n", *_group(group, purpose)]
+        parts += [f"\n## {name}\n", *_group(main.load(name), purpose)]
+    parts.append(_AZ)
+    for name, (_, purpose) in dispatch.COMMANDS.items():
+        parts += [f"\n## az {name}\n", *_group(main.load(name, dispatch.COMMANDS), purpose)]
     return "\n".join(parts) + "\n"
 
 
 def _group(group: Group, purpose: str) -> Iterator[str]:
-    if group.commands[0].name:
+    if not group.commands or group.commands[0].name:
         yield purpose
     for command in group.commands:
         if command.name:
@@ -38,7 +47,7 @@ def _group(group: Group, purpose: str) -> Iterator[str]:
 
 
 def _command(command: Command) -> Iterator[str]:
-    own = [one for one in command.flags if one not in SCOPE and (one not in OUTPUT or SCOPE[0] not in command.flags)]
+    own = [one for one in command.flags if one not in SCOPE and (one not in OUTPUT or SCOPE[-1] not in command.flags)]
     if own:
         yield ""
         yield from _table(own)

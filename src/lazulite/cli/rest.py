@@ -17,6 +17,7 @@ Query = Mapping[str, str | int]
 
 ARM = "management.azure.com"
 _API_VERSION = "2025-12-01"
+_MANAGED_ELSEWHERE = "/mferp/"
 _POLL_S = 0.1
 _POLL_LIMIT_S = 1.0
 _DONE = ("succeeded", "failed", "canceled")
@@ -137,6 +138,11 @@ class Arm:
         """Sends one request to run history and its like, by this machine's own name: what is linked to is here too."""
         return self._send(method, path, body, host="")
 
+    def ask(self, method: str, host: str, target: str, token: str) -> Answer:
+        """Sends one request to another of Azure's hosts, with a token of its own."""
+        headers = {"Authorization": f"Bearer {token}", "Host": host}
+        return send(method, self.settings.url + target, None, headers)
+
     def finish(self, answer: Answer) -> None:
         """Waits for the operation that an answer has begun, if it has. Raises Refused with its error if it fails."""
         pause_s = _POLL_S
@@ -159,7 +165,9 @@ class Arm:
         link = urlsplit(where)
         return self._send("GET", f"{link.path}?{link.query}")
 
-    def _send(self, method: str, target: str, body: Json = None, host: str = ARM) -> Answer:
+    def _send(self, method: str, target: str, body: Json = None, host: str | None = None) -> Answer:
+        if host is None:  # registries are managed by the data plane, which goes by its path
+            host = "" if target.startswith(_MANAGED_ELSEWHERE) else ARM
         headers = {"Authorization": f"Bearer {self.token}"} | ({"Host": host} if host else {})
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -50,7 +50,8 @@ def _run(arguments: Arguments) -> None:
 
 
 def _environment(found: Settings, no_proxy: bool) -> dict[str, str]:
-    return {**client_environment(found, no_proxy), "LAZULITE_HOME": str(found.home)}
+    own = {"LAZULITE_HOME": str(found.home), "AZURE_CONFIG_DIR": str(found.home / "azure")}
+    return {**client_environment(found, no_proxy), **own}
 
 
 def _path_with_az(found: Settings) -> str:

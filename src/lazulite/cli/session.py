@@ -1,6 +1,5 @@
 """What a command about resources works with: the running platform, a token for it, and the workspace that is meant."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,15 +20,30 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 
 
 @dataclass(frozen=True)
+class Registry:
+    """A registry, and where discovery says that it lies."""
+
+    name: str
+    subscription: str
+    resource_group: str
+
+    def __str__(self) -> str:
+        """Prints the path under which its assets are managed. Source: azure-ai-ml 1.35.2, _ml_client.py."""
+        where = f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+        return f"/mferp/managementfrontend{where}/providers/{PROVIDER}/registries/{self.name}"
+
+
+@dataclass(frozen=True)
 class Session:
-    """An open line to the platform, and one workspace there."""
+    """An open line to the platform, and one workspace there, or one registry, or both when assets are shared."""
 
     arm: Arm
     workspace: WorkspaceId
+    registry: Registry | None = None
 
     def path(self, *segments: str) -> str:
-        """Returns the ARM path of something in the workspace, whatever characters the names hold."""
-        return "/".join((quote(str(self.workspace)), *(quote(one, safe="") for one in segments)))
+        """Returns the path of something in the registry or else the workspace, whatever characters the names hold."""
+        return "/".join((quote(str(self.registry or self.workspace)), *(quote(one, safe="") for one in segments)))
 
 
 def arm() -> Arm:
@@ -56,16 +70,26 @@ def open_workspace(arguments: Arguments) -> Session:
     return Session(line, choose(line, arguments))
 
 
+def open_assets(arguments: Arguments) -> Session:
+    """Connects, and decides whose assets are meant: a registry's, with --registry-name, or a workspace's."""
+    if not arguments.registry_name:
+        return open_workspace(arguments)
+    line = arm()
+    found = line.data_plane("GET", f"/registrymanagement/v1.0/registries/{quote(arguments.registry_name)}/discovery")
+    where = found.json()
+    registry = Registry(where["registryName"], where["subscriptionId"], where["resourceGroup"])
+    return Session(line, WorkspaceId(registry.subscription, registry.resource_group, ""), registry)
+
+
 def choose(line: Arm, arguments: Arguments) -> WorkspaceId:
     """Returns the workspace that flags, AZURE_DEFAULTS_*, or `az configure` name; else the only one there is.
 
     A subscription that is not named is that of the workspace, if one exists. Raises BadRequest when several
     workspaces fit or none does.
     """
-    stored = profile.read(line.settings.home)
-    subscription = arguments.subscription or stored.subscription
-    group = arguments.resource_group or os.environ.get("AZURE_DEFAULTS_GROUP") or stored.group
-    name = arguments.workspace_name or os.environ.get("AZURE_DEFAULTS_WORKSPACE") or stored.workspace
+    subscription = subscription_of(line.settings, arguments)
+    group = arguments.resource_group or default(line.settings, "group")
+    name = arguments.workspace_name or default(line.settings, "workspace")
     if subscription and group and name:
         return WorkspaceId(subscription, group, name)
     fitting = [one for one in workspaces(line) if _fits(one, subscription, group, name)]
@@ -74,6 +98,18 @@ def choose(line: Arm, arguments: Arguments) -> WorkspaceId:
     if group and name and not fitting:
         return WorkspaceId(subscription or SUBSCRIPTION, group, name)
     raise _unclear(fitting)
+
+
+def default(found: settings.Settings, name: str) -> str:
+    """Returns a default that AZURE_DEFAULTS_* or `az configure` has set, "" where neither has."""
+    return profile.get(found.home, "defaults", name)
+
+
+def subscription_of(found: settings.Settings, arguments: Arguments) -> str:
+    """Returns the id of the subscription that a flag or `az account set` names, "" where neither does."""
+    if arguments.subscription:
+        return profile.subscription_id(arguments.subscription)
+    return profile.subscription(found.home)
 
 
 def workspaces(line: Arm) -> Sequence[WorkspaceId]:

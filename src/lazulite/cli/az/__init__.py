@@ -1,0 +1,1 @@
+"""`az`, as scripts for Azure ML use it: one file per group of commands, the table in dispatch.py."""
