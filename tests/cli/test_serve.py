@@ -32,10 +32,12 @@ class Served:
         self.port = free_port()
         self.process = None
 
-    def start(self, *flags):
-        command = [sys.executable, "-m", "lazulite.cli.main", "serve", "--entry-script", "code/score.py"]
+    def start(self, *flags, entry_script="code/score.py", environ=None):
+        command = [sys.executable, "-m", "lazulite.cli.main", "serve"]
+        command += ["--entry-script", entry_script] if entry_script else []
         command += ["--python", sys.executable, "--port", str(self.port), *flags]
-        environ = {**os.environ, "LAZULITE_HOME": str(self.folder / "home"), "XDG_RUNTIME_DIR": str(self.folder)}
+        own = {"LAZULITE_HOME": str(self.folder / "home"), "XDG_RUNTIME_DIR": str(self.folder)}
+        environ = {**os.environ, **own, **(environ or {})}
         with (self.folder / "terminal").open("ab") as terminal:
             self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=terminal, stderr=terminal)
 
@@ -108,7 +110,7 @@ def test_answers_are_those_of_azures_server(served):
         "    if data == 'stream': return AMLResponse((b'x' * 9 for _ in range(3)), 200)\n    return len(data)\n"
     )
     served.start("--model_dir", "m", "--worker_count", "2", "--access_control_allow_origins", "https://a.example")
-    served.shows(f"model in {served.folder / 'm'}")
+    served.shows("model in m\n")
     status, headers, body = served.ask(body=b"x" * 300_000, Origin="https://a.example", x_ms_client_request_id="me")
     assert (status, body) == (200, b"300000")
     assert headers["x-ms-run-function-failed"] == "False" and float(headers["x-ms-run-fn-exec-ms"]) >= 0
@@ -120,6 +122,47 @@ def test_answers_are_those_of_azures_server(served):
     assert json.loads(served.ask("/swagger.json?version=3", None)[2])["openapi"] == "3.0.3"
     assert served.ask("/nothing", None)[0] == 404
     assert served.ask(x_request_id="x" * 101)[0] == 431
+
+
+def test_what_flags_do_not_say_the_environment_does_and_then_a_config_file(served):
+    served.script.write_text(
+        "import os\nNAMES = 'AZUREML_MODEL_DIR', 'SERVICE_NAME', 'WORKER_COUNT', 'AML_APP_INSIGHTS_ENABLED'\n"
+        "def init(): pass\ndef run(data): return [os.environ.get(name) for name in NAMES]\n"
+    )
+    told = {"AZUREML_ENTRY_SCRIPT": "code/score.py", "SERVICE_NAME": "file", "AML_CORS_ORIGINS": "*", "EXTRA": 1}
+    (served.folder / "own.json").write_text(json.dumps(told | {"AZUREML_MODEL_DIR": "file"}))
+    health = free_port()
+    served.start(
+        *("--config_file", "own.json", "--health_port", str(health), "--no-reload"),
+        entry_script=None,
+        environ={"AZUREML_MODEL_DIR": "environment", "WORKER_COUNT": "2", "SERVER_VERSION_LOG_RESPONSE_ENABLED": "no"},
+    )
+    served.shows("Ready.")
+    for line in (f"Server Port: {served.port}", f"Health Port: {health}", "Worker Count: 2", "mean nothing: EXTRA."):
+        assert line in served.terminal
+    status, headers, body = served.ask(Origin="https://a.example")
+    assert (status, json.loads(body)) == (200, ["environment", "file", "2", "false"])
+    assert (headers["access-control-allow-origin"], headers["x-ms-server-version"]) == ("*", None)
+    assert urllib.request.urlopen(f"http://127.0.0.1:{health}/", timeout=WITHIN_S).read() == b"Healthy"
+
+
+def test_without_reload_it_ends_when_the_script_does_not_start(served):
+    served.script.write_text("def init():\n    x\n  y\n")
+    served.start("--no-reload")
+    assert served.process.wait(WITHIN_S) == 3
+    assert "IndentationError: unindent does not match any outer indentation level" in served.terminal
+
+
+def test_what_cannot_be_served_is_refused_at_once(served):
+    for flags, reason in (
+        ([], "No scoring script is named"),
+        (["--entry_script", "missing.py"], "There is no file missing.py"),
+        (["--config_file", "missing.json"], "There is no file missing.json"),
+        (["--entry_script", "code/score.py", "--port", "99999"], "--port"),
+    ):
+        served.start(*flags, entry_script=None)
+        assert served.process.wait(WITHIN_S) == 2
+        assert reason in served.terminal
 
 
 def test_worker_that_dies_is_replaced(served):

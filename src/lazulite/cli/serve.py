@@ -4,22 +4,23 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
 
 from lazulite import clock, settings
-from lazulite.cli import ports, serve_front
-from lazulite.cli.grammar import HOME, Arguments, Command, Group, Misuse, flag
+from lazulite.cli import ports, serve_config, serve_front
+from lazulite.cli.grammar import HOME, Arguments, Command, Group, flag
+from lazulite.cli.serve_config import DEFAULT_HEALTH_PORT, DEFAULT_PORT, ServeConfig
 from lazulite.errors import Conflict
 from lazulite.serving import workers
 from lazulite.serving.workers import Worker, WorkerSpec
 
 _HOST = "127.0.0.1"
-# Source: azureml-inference-server-http 1.5.1 constants.py.
-_DEFAULT_PORT = 5001
+_FAILED_TO_START = 3  # Source: gunicorn, under Azure's server, when a worker does not come up
 _POLL_S = 0.1
 _GRACE_S = 5
 _WATCHED_SUFFIXES = (".py", ".json")
@@ -29,9 +30,14 @@ Stamps = dict[Path, tuple[int, int]]
 
 
 class Crew:
-    """The workers of one script. All are replaced when a file changes, and when one of them dies."""
+    """The workers of one script. All are replaced when a file changes, and when one of them dies.
+
+    watched: folders; with none, a script that does not start is given up, which when_given_up hears.
+    """
 
     def __init__(self, specs: Sequence[WorkerSpec], watched: Sequence[Path]) -> None:
+        self.has_given_up = False
+        self.when_given_up: Callable[[], object] = bool
         self._specs = specs
         self._watched = watched
         self._workers: list[Worker] = []
@@ -100,7 +106,8 @@ class Crew:
         elif not self._is_settled and (broken or all(state.kind == "ready" for state in states)):
             self._show_output()
             if broken:
-                print(f"The script does not start: {_first_line(broken.reason)}\nSave it to try again.", flush=True)
+                print(f"The script does not start: {_first_line(broken.reason)}", flush=True)
+                self._give_up_or_wait()
             else:
                 print("Ready.", flush=True)
             async with self._changed:
@@ -108,6 +115,13 @@ class Crew:
                 self._trouble = broken.reason if broken else ""
                 self._free = [spec.socket for spec in self._specs]
                 self._changed.notify_all()
+
+    def _give_up_or_wait(self) -> None:
+        if self._watched:
+            print("Save it to try again.", flush=True)
+        else:
+            self.has_given_up = True
+            self.when_given_up()
 
     def _stop(self, grace_s: float) -> None:
         for worker in self._workers:
@@ -149,53 +163,61 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _serve(arguments: Arguments) -> None:
-    script = Path(arguments.entry_script).resolve()
-    if not script.is_file():
-        raise Misuse(f"There is no file {arguments.entry_script}.", hint="--entry-script names the scoring script.")
-    if not ports.is_free(_HOST, arguments.port):
-        raise Conflict(
-            f"Port {arguments.port} is taken by {ports.taken_by(_HOST, arguments.port)}.",
-            hint="Choose one with --port.",
-        )
-    specs = list(_specs(arguments, script))
+    config = serve_config.configure(arguments, os.environ)
+    for port in config.ports:
+        if not ports.is_free(_HOST, port):
+            raise Conflict(
+                f"Port {port} is taken by {ports.taken_by(_HOST, port)}.",
+                hint="Choose one with --port, or --health-port.",
+            )
+    specs = list(_specs(arguments, config))
     specs[0].console.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     specs[0].console.write_bytes(b"")
     _end_leftovers(specs)
+    print(*serve_config.settings(config), "", *config.notes, sep="\n")
+    how = "It ends when the script does not start." if arguments.no_reload else "A saved change is served at once."
     print(
-        f"Serving {script}\n  with    {specs[0].python}\n  score   http://{_HOST}:{arguments.port}/score\n"
-        "A saved change is served at once. Ctrl-C ends it.",
+        f"Serving {config.script}\n  with    {specs[0].python}\n  score   http://{_HOST}:{config.ports[0]}/score\n"
+        f"  health  http://{_HOST}:{config.ports[-1]}/\n{how} Ctrl-C ends it.",
         flush=True,
     )
-    origins = [origin.strip() for origin in arguments.access_control_allow_origins.split(",") if origin.strip()]
-    crew = Crew(specs, [script.parent])
+    crew = Crew(specs, () if arguments.no_reload else (config.script.parent,))
     crew.launch()
-    app = serve_front.app(crew, origins)
-    uvicorn.run(
-        app, host=_HOST, port=arguments.port, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S
-    )
+    _listen(crew, config)
+    if crew.has_given_up:
+        raise SystemExit(_FAILED_TO_START)
 
 
-def _specs(arguments: Arguments, script: Path) -> Iterator[WorkerSpec]:
-    """Lists the workers. Their environment is the terminal's, with what Azure's server sets.
+def _listen(crew: Crew, config: ServeConfig) -> None:
+    """Answers on every port until a signal, or the crew, ends it."""
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.create_server((_HOST, port))) for port in config.ports]
+        server = uvicorn.Server(
+            uvicorn.Config(
+                serve_front.app(crew, config.origins),
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+        crew.when_given_up = lambda: setattr(server, "should_exit", True)
+        server.run(sockets)
 
-    Source: azureml-inference-server-http 1.5.1 amlserver.py, merge_configuration.
-    """
+
+def _specs(arguments: Arguments, config: ServeConfig) -> Iterator[WorkerSpec]:
+    """Lists the workers. Their environment is the terminal's, with what Azure's server sets."""
     own = settings.read(home=arguments.home)
-    folder = own.home / "serve" / str(arguments.port)
-    app = Path(os.environ.get("AML_APP_ROOT") or Path.cwd())
-    variables = {**os.environ, "AZUREML_ENTRY_SCRIPT": str(script)}
-    if arguments.model_dir:
-        variables["AZUREML_MODEL_DIR"] = str(Path(arguments.model_dir).resolve())
-    for number in range(arguments.worker_count):
+    folder = own.home / "serve" / str(config.ports[0])
+    for number in range(config.workers):
         yield WorkerSpec(
             id=str(number),
             folder=folder / str(number),
-            socket=own.sockets / f"serve-{arguments.port}-{number}.sock",
+            socket=own.sockets / f"serve-{config.ports[0]}-{number}.sock",
             console=folder / "console.log",
             python=Path(arguments.python or shutil.which("python3") or sys.executable),
-            app=app,
-            variables=variables,
-            cores=(os.cpu_count() or 1) / arguments.worker_count,
+            app=config.app,
+            variables=config.variables,
+            cores=(os.cpu_count() or 1) / config.workers,
         )
 
 
@@ -214,6 +236,62 @@ def _positive(text: str) -> int:
     return number
 
 
+def _port_number(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise ValueError(text)
+    return number
+
+
+_FLAGS = (
+    flag("--entry-script", "--entry_script", metavar="FILE", help="The scoring script."),
+    flag("--model-dir", "--model_dir", metavar="DIR", help="What AZUREML_MODEL_DIR says."),
+    flag(
+        "--port",
+        type=_port_number,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"Where to listen, {DEFAULT_PORT} if not given.",
+    ),
+    flag(
+        "--health-port",
+        "--health_port",
+        type=_port_number,
+        metavar="N",
+        help="A second port, for probes; SEPERATE_HEALTH_ENDPOINT=true in the environment means "
+        f"{DEFAULT_HEALTH_PORT}.",
+    ),
+    flag(
+        "--worker-count",
+        "--worker_count",
+        type=_positive,
+        metavar="N",
+        help="How many requests are answered at the same time; WORKER_COUNT, or 1, if not given.",
+    ),
+    flag(
+        "--config-file",
+        "--config_file",
+        metavar="FILE",
+        help="JSON with what the environment does not say: AZUREML_ENTRY_SCRIPT, AML_CORS_ORIGINS, SERVICE_NAME, ...; "
+        "config.json beside the script if not given.",
+    ),
+    flag(
+        "--access-control-allow-origins",
+        "--access_control_allow_origins",
+        metavar="ORIGINS",
+        help="Origins whose pages may call it, with commas between; AML_CORS_ORIGINS if not given.",
+    ),
+    flag(
+        "--appinsights-instrumentation-key",
+        "--appinsights_instrumentation_key",
+        metavar="KEY",
+        help="What AML_APP_INSIGHTS_KEY says. Nothing is sent there.",
+    ),
+    flag("--no-reload", action="store_true", help="Watch no files, and end (status 3) if the script does not start."),
+    flag("--python", metavar="FILE", help="The interpreter; python3 on PATH if not given."),
+    HOME,
+)
+
 GROUPS = (
     Group(
         "serve",
@@ -222,34 +300,7 @@ GROUPS = (
                 "",
                 "Serve one scoring script by itself, as azmlinfsrv does, and again after each save.",
                 _serve,
-                (
-                    flag("--entry-script", "--entry_script", required=True, metavar="FILE", help="The scoring script."),
-                    flag("--model-dir", "--model_dir", metavar="DIR", help="What AZUREML_MODEL_DIR says."),
-                    flag(
-                        "--port",
-                        type=_positive,
-                        default=_DEFAULT_PORT,
-                        metavar="N",
-                        help=f"Where to listen, {_DEFAULT_PORT} if not given.",
-                    ),
-                    flag(
-                        "--worker-count",
-                        "--worker_count",
-                        type=_positive,
-                        default=1,
-                        metavar="N",
-                        help="How many requests are answered at the same time, 1 if not given.",
-                    ),
-                    flag("--python", metavar="FILE", help="The interpreter; python3 on PATH if not given."),
-                    flag(
-                        "--access-control-allow-origins",
-                        "--access_control_allow_origins",
-                        default="",
-                        metavar="ORIGINS",
-                        help="Origins whose pages may call it, with commas between.",
-                    ),
-                    HOME,
-                ),
+                _FLAGS,
                 "lazulite serve --entry-script score.py --model-dir model",
             ),
         ),
