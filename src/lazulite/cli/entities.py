@@ -1,12 +1,15 @@
 """Resources as `az ml` prints them: one table per noun, from the fields of its entity to the places in ARM's body.
 
-A field is (name in the entity, path in the resource, how to turn it); what is null there is left out. The tests hold
-the tables against what azure-ai-ml makes of the same bodies.
+A field is (name in the entity, path in the resource, how to turn it); what is null there is left out, and a field
+without a name is an object whose own fields are the entity's. The tests hold the tables against what azure-ai-ml makes
+of the same bodies.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from lazulite.cli import entity_graphs as graphs
 
 Json = Any
 Turn = Callable[[Json], Json]
@@ -23,6 +26,9 @@ def entity(resource: Json, fields: Sequence[Field]) -> Json:
         if value is not None and turn:
             value = turn[0](value)
         if value is None:
+            continue
+        if not name:
+            made.update(value)
             continue
         *levels, last = name.split(".")
         inner = made
@@ -59,16 +65,12 @@ def _seconds(duration: str) -> int | None:
     return None if found is None else found // 1000
 
 
-def _azureml(arm_id: str) -> str:
-    return f"azureml:{arm_id}" if arm_id.startswith("/") else arm_id
-
-
 def _enabled(word: str) -> bool:
     return word.lower() == "enabled"
 
 
 def _segment(position: int) -> Turn:
-    """Makes a turn that takes one segment of an ARM id: 4 the resource group, 10 the asset's or endpoint's name."""
+    """Makes a turn that takes one segment of an ARM id: 4 the resource group, -3 the asset's or endpoint's name."""
     return lambda arm_id: arm_id.split("/")[position]
 
 
@@ -78,6 +80,12 @@ def _if_any(value: Json) -> Json:
 
 def _flavors(flavors: Json) -> Json:
     return {name: flavor.get("data") for name, flavor in flavors.items()} or None
+
+
+def _places(regions: Json) -> Json:
+    return [
+        {"location": one.get("location"), "storage_config": one.get("storageAccountDetails") or []} for one in regions
+    ]
 
 
 def _conda(text: str) -> Json:
@@ -99,11 +107,6 @@ def _inputs(inputs: Json) -> Json:
     return {
         name: one["value"] if one["jobInputType"] == "literal" else entity(one, _INPUT) for name, one in inputs.items()
     }
-
-
-def _mode(word: str) -> str:
-    """Source: azure-ai-ml 1.35.2 constants/_common.py, InputOutputModes."""
-    return {"ReadOnlyMount": "ro_mount", "ReadWriteMount": "rw_mount"}.get(word, snake(word))
 
 
 def _service(word: str) -> str:
@@ -139,10 +142,10 @@ _PROBE: tuple[Field, ...] = (
     ("failure_threshold", "failureThreshold"),
 )
 
-_INPUT: tuple[Field, ...] = (("type", "jobInputType"), ("mode", "mode", _mode), ("path", "uri"))
+_INPUT: tuple[Field, ...] = (("type", "jobInputType"), ("mode", "mode", graphs.mode), ("path", "uri"))
 _OUTPUT: tuple[Field, ...] = (
     ("type", "jobOutputType"),
-    ("mode", "mode", _mode),
+    ("mode", "mode", graphs.mode),
     ("path", "uri"),
     ("name", "assetName"),
     ("version", "assetVersion"),
@@ -157,20 +160,20 @@ _SERVICE: tuple[Field, ...] = (
 
 CONTAINER: tuple[Field, ...] = (
     _NAME,
-    ("id", "id", _azureml),
+    ("id", "id", graphs.azureml),
     ("latest_version", "properties.latestVersion"),
     *_ABOUT,
     *_CREATION,
 )
 _VERSION: tuple[Field, ...] = (
-    ("name", "id", _segment(10)),
+    ("name", "id", _segment(-3)),
     ("version", "name"),
     *_ABOUT,
     *_CREATION,
 )
 MODEL: tuple[Field, ...] = (
     *_VERSION,
-    ("id", "id", _azureml),
+    ("id", "id", graphs.azureml),
     ("type", "properties.modelType"),
     ("path", "properties.modelUri"),
     ("flavors", "properties.flavors", _flavors),
@@ -179,7 +182,7 @@ MODEL: tuple[Field, ...] = (
 )
 ENVIRONMENT: tuple[Field, ...] = (
     *_VERSION,
-    ("id", "id", _azureml),
+    ("id", "id", graphs.azureml),
     ("image", "properties.image"),
     ("conda_file", "properties.condaFile", _conda),
     ("build.path", "properties.build.contextUri"),
@@ -188,6 +191,11 @@ ENVIRONMENT: tuple[Field, ...] = (
     ("inference_config.readiness_route", "properties.inferenceConfig.readinessRoute", _children(_ROUTE)),
     ("inference_config.scoring_route", "properties.inferenceConfig.scoringRoute", _children(_ROUTE)),
     ("os_type", "properties.osType", str.lower),
+)
+COMPONENT: tuple[Field, ...] = (
+    ("", "properties.componentSpec", graphs.spec),
+    *_VERSION,
+    ("id", "id", graphs.azureml),
 )
 DATA: tuple[Field, ...] = (
     *_VERSION,
@@ -295,18 +303,18 @@ ONLINE_ENDPOINT: tuple[Field, ...] = (
 )
 ONLINE_DEPLOYMENT: tuple[Field, ...] = (
     _NAME,
-    ("endpoint_name", "id", _segment(10)),
+    ("endpoint_name", "id", _segment(-3)),
     _ID,
     _TAGS,
     ("type", "properties.endpointComputeType", snake),
     ("description", "properties.description"),
     ("properties", "properties.properties"),
     ("provisioning_state", "properties.provisioningState"),
-    ("model", "properties.model", _azureml),
+    ("model", "properties.model", graphs.azureml),
     ("model_mount_path", "properties.modelMountPath"),
     ("code_configuration.code", "properties.codeConfiguration.codeId"),
     ("code_configuration.scoring_script", "properties.codeConfiguration.scoringScript"),
-    ("environment", "properties.environmentId", _azureml),
+    ("environment", "properties.environmentId", graphs.azureml),
     ("environment_variables", "properties.environmentVariables"),
     ("app_insights_enabled", "properties.appInsightsEnabled"),
     ("scale_settings.type", "properties.scaleSettings.scaleType", snake),
@@ -327,7 +335,7 @@ ONLINE_DEPLOYMENT: tuple[Field, ...] = (
 )
 JOB: tuple[Field, ...] = (
     _NAME,
-    ("id", "id", _azureml),
+    ("id", "id", graphs.azureml),
     *_ABOUT,
     *_CREATION,
     ("type", "properties.jobType", snake),
@@ -335,11 +343,11 @@ JOB: tuple[Field, ...] = (
     ("experiment_name", "properties.experimentName"),
     ("status", "properties.status"),
     ("services", "properties.services", _each(_SERVICE)),
-    ("compute", "properties.computeId", _azureml),
+    ("compute", "properties.computeId", graphs.azureml),
     ("identity.type", "properties.identity.identityType", snake),
     ("command", "properties.command"),
-    ("code", "properties.codeId", _azureml),
-    ("environment", "properties.environmentId", _azureml),
+    ("code", "properties.codeId", graphs.azureml),
+    ("environment", "properties.environmentId", graphs.azureml),
     ("environment_variables", "properties.environmentVariables"),
     ("resources.instance_count", "properties.resources.instanceCount"),
     ("resources.instance_type", "properties.resources.instanceType"),
@@ -355,4 +363,62 @@ JOB: tuple[Field, ...] = (
     ("parameters", "properties.parameters"),
     ("inputs", "properties.inputs", _inputs),
     ("outputs", "properties.outputs", _each(_OUTPUT)),
+    ("settings", "properties.settings", graphs.settings),
+    ("jobs", "properties.jobs", graphs.nodes),
+    ("trial.command", "properties.trial.command"),
+    ("trial.code", "properties.trial.codeId", graphs.azureml),
+    ("trial.environment", "properties.trial.environmentId", graphs.azureml),
+    ("trial.environment_variables", "properties.trial.environmentVariables"),
+    ("trial.resources.instance_count", "properties.trial.resources.instanceCount"),
+    ("trial.resources.instance_type", "properties.trial.resources.instanceType"),
+    ("trial.resources.properties", "properties.trial.resources.properties"),
+    ("search_space", "properties.searchSpace", graphs.search_space),
+    ("sampling_algorithm", "properties.samplingAlgorithm", graphs.sampling),
+    ("objective.goal", "properties.objective.goal", snake),
+    ("objective.primary_metric", "properties.objective.primaryMetric"),
+    ("early_termination", "properties.earlyTermination", graphs.termination),
+    ("limits.max_total_trials", "properties.limits.maxTotalTrials"),
+    ("limits.max_concurrent_trials", "properties.limits.maxConcurrentTrials"),
+    ("limits.trial_timeout", "properties.limits.trialTimeout", _seconds),
+)
+SCHEDULE: tuple[Field, ...] = (
+    _NAME,
+    ("id", "id", graphs.azureml),
+    ("description", "properties.description"),
+    ("display_name", "properties.displayName"),
+    ("tags", "properties.tags", _if_any),
+    ("properties", "properties.properties", _if_any),
+    *_CREATION,
+    ("trigger", "properties.trigger", graphs.trigger),
+    ("is_enabled", "properties.isEnabled"),
+    ("provisioning_state", "properties.provisioningState"),
+    ("create_job", "properties.action.jobDefinition", lambda definition: entity({"properties": definition}, JOB)),
+    ("create_job.id", "properties.action.jobDefinition.sourceJobId", graphs.azureml),
+)
+CONNECTION: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    ("tags", "properties.metadata"),
+    ("metadata", "properties.metadata"),
+    *_CREATION,
+    ("type", "properties.category", snake),
+    ("target", "properties.target"),
+    ("api_base", "properties.target"),
+    ("credentials.type", "properties.authType", snake),
+    ("credentials.key", "properties.credentials.key"),
+    ("is_shared", "properties.isSharedToAll"),
+)
+REGISTRY: tuple[Field, ...] = (
+    _NAME,
+    _ID,
+    _LOCATION,
+    _TAGS,
+    ("description", "properties.description"),
+    ("public_network_access", "properties.publicNetworkAccess"),
+    ("discovery_url", "properties.discoveryUrl"),
+    ("mlflow_registry_uri", "properties.mlFlowRegistryUri"),
+    ("managed_resource_group", "properties.managedResourceGroup.resourceId"),
+    ("intellectual_property.publisher", "properties.intellectualPropertyPublisher"),
+    ("replication_locations", "properties.regionDetails", _places),
+    *_IDENTITY,
 )
