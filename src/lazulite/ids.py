@@ -43,6 +43,11 @@ class WorkspaceId:
         return f"{self.subscription}/{self.resource_group}/{self.workspace}".lower()
 
     @property
+    def name(self) -> str:
+        """Returns its last part, as a registry has it."""
+        return self.workspace
+
+    @property
     def described(self) -> str:
         """Returns what errors call it: `workspace "dev"`."""
         return f'workspace "{self.workspace}"'

@@ -1,8 +1,8 @@
 """Data assets: versioned, pointing at a file, a folder or an MLTable."""
 
 from lazulite import fields
+from lazulite.arm import made
 from lazulite.arm.families import Asset, Context, one_of
-from lazulite.engine import references
 from lazulite.http.call import JsonObject
 
 _TYPES = ("uri_file", "uri_folder", "mltable")
@@ -10,8 +10,7 @@ _TYPES = ("uri_file", "uri_folder", "mltable")
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the uri and the type; what a job made is found."""
-    home, uri = context.parts.settings.home, fields.text(given, "properties.dataUri", required=True)
-    uri, _ = references.of_made(context.connection, home, context.workspace, uri)
+    uri, _ = made.place(fields.text(given, "properties.dataUri", required=True), context)
     return {
         "isAnonymous": False,
         **given,

@@ -43,7 +43,12 @@ def _fields(old: Any, new: Any, path: str, compare: Compare | None) -> Iterator[
 
 
 def of_files(old: Path, new: Path) -> list[str]:
-    """Lists what differs between the files of two folders: `train.py changed`, `util.py is new`."""
+    """Lists what differs between the files of two folders: `train.py changed`, `util.py is new`.
+
+    Two files are compared as files, whatever their names.
+    """
+    if old.is_file() and new.is_file():
+        return [] if filecmp.cmp(old, new, shallow=False) else [f"{new.name} changed"]
     before, after = _files(old), _files(new)
     said = [f"{name} is missing" for name in sorted(before - after)]
     said += [f"{name} is new" for name in sorted(after - before)]

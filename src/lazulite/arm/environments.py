@@ -1,18 +1,19 @@
 """Environments: versioned; an image, a conda file, a build context, or all. Azure's curated ones are there too."""
 
 from lazulite import fields
-from lazulite.arm import shapes
+from lazulite.arm import shapes, uploads
 from lazulite.arm.families import Asset, Context
 from lazulite.catalog import curated_environments
 from lazulite.catalog.curated_environments import CuratedEnvironment
 from lazulite.environments import conda
+from lazulite.environments.registered import AZUREML
 from lazulite.environments.requirements import Place as Source
 from lazulite.errors import BadRequest
-from lazulite.http import scopes
+from lazulite.http import registries, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import PROVIDER, WorkspaceId
+from lazulite.ids import PROVIDER, Owner, RegistryId
 from lazulite.store import resources
 from lazulite.store.resources import Place
 
@@ -26,7 +27,8 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
             target="properties.image",
         )
     if build:
-        fields.text(build, "properties.build.contextUri", required=True)
+        uri = fields.text(build, "properties.build.contextUri", required=True)
+        given = {**given, "build": {**build, "contextUri": uploads.uri_of(uri, context.owner, context.parts)}}
     fields.nested(given, "properties.inferenceConfig")
     conda_file = fields.text(given, "properties.condaFile")
     if conda_file:
@@ -46,10 +48,12 @@ def list_containers(call: Call, parts: Parts) -> Reply:
     reply = ENVIRONMENT.list_containers(call, parts)
     page = reply.body
     if shapes.wants_archived(call) is not True and not page["nextLink"]:
-        workspace = scopes.workspace(call, parts)
+        owner = registries.owner(call, parts)
+        if not _has_curated(owner):
+            return reply
         mine = {item["name"].lower() for item in page["value"]}
         curated = [one for one in curated_environments.curated_environments() if one.name.lower() not in mine]
-        page["value"] += [_container(workspace, one.name, one) for one in curated]
+        page["value"] += [_container(owner, one.name, one) for one in curated]
     return reply
 
 
@@ -58,7 +62,7 @@ def get_container(call: Call, parts: Parts) -> Reply:
     curated = _curated(call, parts)
     if not curated:
         return ENVIRONMENT.get_container(call, parts)
-    return Reply(_container(scopes.workspace(call, parts), call.ids["name"], curated))
+    return Reply(_container(registries.owner(call, parts), call.ids["name"], curated))
 
 
 def list_versions(call: Call, parts: Parts) -> Reply:
@@ -66,7 +70,7 @@ def list_versions(call: Call, parts: Parts) -> Reply:
     curated = _curated(call, parts)
     if not curated:
         return ENVIRONMENT.list_versions(call, parts)
-    return shapes.page([_version(scopes.workspace(call, parts), call.ids["name"], curated, str(curated.latest))])
+    return shapes.page([_version(registries.owner(call, parts), call.ids["name"], curated, str(curated.latest))])
 
 
 def get_version(call: Call, parts: Parts) -> Reply:
@@ -75,7 +79,7 @@ def get_version(call: Call, parts: Parts) -> Reply:
     if not _curated(call, parts):
         return ENVIRONMENT.get_version(call, parts)
     curated, version = curated_environments.resolve(name, call.ids["version"])
-    return Reply(_version(scopes.workspace(call, parts), name, curated, version))
+    return Reply(_version(registries.owner(call, parts), name, curated, version))
 
 
 def get_label(call: Call, parts: Parts) -> Reply:
@@ -84,31 +88,38 @@ def get_label(call: Call, parts: Parts) -> Reply:
     if not _curated(call, parts):
         return ENVIRONMENT.get_label(call, parts)
     curated, version = curated_environments.resolve(name, label=call.ids["label"])
-    return Reply(_version(scopes.workspace(call, parts), name, curated, version))
+    return Reply(_version(registries.owner(call, parts), name, curated, version))
 
 
 def _curated(call: Call, parts: Parts) -> CuratedEnvironment | None:
-    """Returns the curated environment of the path's name, None where the workspace has one of its own or none is."""
-    workspace, name = scopes.workspace(call, parts), call.ids["name"]
+    """Returns the curated environment of the path's name, None where the owner has one of its own or none is."""
+    owner, name = registries.owner(call, parts), call.ids["name"]
+    if not _has_curated(owner):
+        return None
     with parts.db.read() as connection:
-        own = resources.get(connection, Place(workspace.scope, "environments", name))
+        own = resources.get(connection, Place(owner.scope, "environments", name))
     return None if own else curated_environments.find(name)
 
 
-def _version(workspace: WorkspaceId, name: str, curated: CuratedEnvironment, version: str) -> JsonObject:
+def _has_curated(owner: Owner) -> bool:
+    """Tells whether Azure's environments are there too: in workspaces, and in the registry that is Azure's own."""
+    return not isinstance(owner, RegistryId) or owner.name.lower() == AZUREML
+
+
+def _version(owner: Owner, name: str, curated: CuratedEnvironment, version: str) -> JsonObject:
     return {
-        "id": f"{workspace}/environments/{name}/versions/{version}",
+        "id": f"{owner}/environments/{name}/versions/{version}",
         "name": version,
-        "type": f"{PROVIDER}/workspaces/environments/versions",
+        "type": f"{PROVIDER}/{_type_of(owner)}/environments/versions",
         "properties": {**curated_environments.wire(curated, version), "properties": {}},
     }
 
 
-def _container(workspace: WorkspaceId, name: str, curated: CuratedEnvironment) -> JsonObject:
+def _container(owner: Owner, name: str, curated: CuratedEnvironment) -> JsonObject:
     return {
-        "id": f"{workspace}/environments/{name}",
+        "id": f"{owner}/environments/{name}",
         "name": name,
-        "type": f"{PROVIDER}/workspaces/environments",
+        "type": f"{PROVIDER}/{_type_of(owner)}/environments",
         "properties": {
             "latestVersion": str(curated.latest),
             "nextVersion": str(curated.latest + 1),
@@ -119,18 +130,26 @@ def _container(workspace: WorkspaceId, name: str, curated: CuratedEnvironment) -
     }
 
 
+def _type_of(owner: Owner) -> str:
+    return "registries" if isinstance(owner, RegistryId) else "workspaces"
+
+
 ENVIRONMENT = Asset("environments", accept, fixed=("image", "condaFile", "build", "osType", "inferenceConfig"))
 
-_ALL = f"{scopes.WORKSPACE}/environments"
-_OURS = {
-    _ALL: list_containers,
-    f"{_ALL}/{{name}}": get_container,
-    f"{_ALL}/{{name}}/versions": list_versions,
-    f"{_ALL}/{{name}}/versions/{{version}}": get_version,
-    f"{_ALL}/{{name}}/labels/{{label}}": get_label,
+_GETS = {
+    "": list_containers,
+    "/{name}": get_container,
+    "/{name}/versions": list_versions,
+    "/{name}/versions/{version}": get_version,
+    "/{name}/labels/{label}": get_label,
 }
 
-ROUTES = (
-    *(route for route in ENVIRONMENT.routes() if not (route.method == "GET" and route.template in _OURS)),
-    *(Route("GET", template, handler) for template, handler in _OURS.items()),
-)
+
+def routes(root: str = scopes.WORKSPACE) -> tuple[Route, ...]:
+    """Returns the routes of environments: those of any asset, where what is read may be Azure's own."""
+    ours = {f"{root}/environments{tail}": handler for tail, handler in _GETS.items()}
+    plain = (one for one in ENVIRONMENT.routes(root) if one.method != "GET" or one.template not in ours)
+    return (*plain, *(Route("GET", template, handler) for template, handler in ours.items()))
+
+
+ROUTES = routes()

@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 
 from lazulite import fields
 from lazulite.arm import differences, shapes
+from lazulite.artifacts.locate import locate
 from lazulite.errors import BadRequest, Conflict, NotFound
 from lazulite.http import addresses, registries, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import AssetId, Owner, WorkspaceId, check_name
-from lazulite.store import assets, resources
+from lazulite.ids import AssetId, Owner, RegistryId, WorkspaceId, check_name
+from lazulite.store import assets, datastores, resources
 from lazulite.store.resources import Numbering, Place, Resource
 
 PAGE = 500
@@ -123,7 +124,10 @@ class Asset:
                 before=before,
                 limit=min(top or PAGE, PAGE),
             )
-            if not rows and not resources.get(connection, Place(owner.scope, self.kind, call.ids["name"])):
+            # The SDK takes a 404 for "none yet" in workspaces only.
+            # Source: azure-ai-ml 1.35.2 _utils/_registry_utils.py, list_registry_assets.
+            is_known = rows or resources.get(connection, Place(owner.scope, self.kind, call.ids["name"]))
+            if not is_known and isinstance(owner, WorkspaceId):
                 raise self._unknown(connection, owner, call.ids["name"])
         if call.query.get("$orderby", "").lower().endswith("asc"):
             rows = rows[::-1]
@@ -153,8 +157,7 @@ class Asset:
             accepted = self.accept(given, context)
             before = resources.get(connection, place)
             if before:
-                self._refuse_change(before, accepted, context)
-                accepted = {**before.body["properties"], **accepted}
+                accepted = self._settled(before, accepted, context)
             self._ensure_container(connection, place, accepted, call)
             row, is_new = resources.put(
                 connection,
@@ -197,28 +200,26 @@ class Asset:
         }
         return shapes.envelope(row, f"{owner}/{self.kind}/{row.place.name}", self.kind, properties)
 
-    def _refuse_change(self, before: Resource, accepted: JsonObject, context: Context) -> None:
-        old = before.body["properties"]
-        what = f"{self.kind} {before.place.name}:{before.place.version}"
-        place, connection = before.place, context.connection
-        for field in self.fixed:
-            if old.get(field) != accepted.get(field):
-                message = (
-                    f"{what} exists with another {field}: it has {_short(old.get(field))}, "
-                    f"the request has {_short(accepted.get(field))}."
-                )
-                break
-        else:
-            changes = self.compare(old, accepted, context) if self.compare else []
-            if not changes:
-                return
-            field, message = "", f"{what} exists with other content: {differences.told(changes)}."
-        free = resources.next_version(connection, place.scope, place.kind, place.name)
+    def _settled(self, before: Resource, accepted: JsonObject, context: Context) -> JsonObject:
+        """Returns what a version that is there becomes. Raises Conflict when that would be something else."""
+        old, place = before.body["properties"], before.place
+        changes = self.compare(old, accepted, context) if self.compare else self._changes(old, accepted, context)
+        if not changes:
+            return {**old, **accepted, **{field: old[field] for field in self.fixed if field in old}}
+        free = resources.next_version(context.connection, place.scope, place.kind, place.name)
         raise Conflict(
-            message,
-            target=f"properties.{field}".rstrip("."),
+            f"{self.kind} {place.name}:{place.version} exists with other content: {differences.told(changes)}.",
+            target="properties",
             hint=f"Versions do not change: use the next one, {free}, or leave the version out to get it.",
         )
+
+    def _changes(self, old: JsonObject, accepted: JsonObject, context: Context) -> list[str]:
+        def files(field: str, before: str, after: str) -> list[str] | None:
+            is_upload = isinstance(context.owner, RegistryId) and field.endswith("Uri")
+            return _of_bytes(field, before, after, context) if is_upload or field == "build.contextUri" else None
+
+        was, now = ({field: one.get(field) for field in self.fixed} for one in (old, accepted))
+        return differences.of_fields(was, now, "", files)
 
     def _ensure_container(self, connection: Connection, place: Place, accepted: JsonObject, call: Call) -> None:
         container = Place(place.scope, place.kind, place.name)
@@ -331,7 +332,11 @@ def _more(call: Call, rows: Any) -> str | None:
     return addresses.next_link(call, **{"$skip": rows[-1].sequence}) if len(rows) == PAGE else None
 
 
-def _short(value: Any) -> str:
-    """Shows a value; of a long one its end, where paths differ."""
-    shown = repr(value)
-    return shown if len(shown) <= 160 else "…" + shown[-157:]
+def _of_bytes(field: str, before: str, after: str, context: Context) -> list[str] | None:
+    """Lists which files differ between two places; None where one of them is not here to be looked at."""
+    home, reader = context.parts.settings.home, datastores.reader(context.connection, context.owner)
+    try:
+        old, new = (locate(home, uri, reader) for uri in (before, after))
+    except (BadRequest, NotFound):
+        return None
+    return [f"{field}: {said}" for said in differences.of_files(old, new)]

@@ -1,18 +1,20 @@
 """Models: versioned, pointing at a file or a folder in a datastore."""
 
 from lazulite import fields
+from lazulite.arm import made
 from lazulite.arm.families import Asset, Context
-from lazulite.engine import references
-from lazulite.errors import BadRequest
-from lazulite.http.call import JsonObject
+from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.http import scopes
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
 
 _TYPES = {"custom_model": "custom_model", "mlflow_model": "mlflow_model", "triton_model": "triton_model"}
 
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the uri and the type; what a job made is found. `flavors` is an object: the SDK calls `.items()` on it."""
-    home, uri = context.parts.settings.home, fields.text(given, "properties.modelUri", required=True)
-    uri, job = references.of_made(context.connection, home, context.workspace, uri)
+    uri, job = made.place(fields.text(given, "properties.modelUri", required=True), context)
     kind = fields.text(given, "properties.modelType") or "custom_model"
     # Older clients write CustomModel, MLFlowModel, TritonModel.
     known = {name.replace("_", ""): name for name in _TYPES}
@@ -32,6 +34,17 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     }
 
 
+def package(call: Call, parts: Parts) -> Reply:
+    """Refuses to package a model: there are no images here to make of it."""
+    raise NotImplementedHere(
+        f'Lazulite makes no packages of models: "{call.ids["name"]}" was not packaged, for there are no images here.',
+        hint="Deploy the model itself, with an environment; its packages are installed when it is deployed.",
+    )
+
+
 MODEL = Asset("models", accept, fixed=("modelUri", "modelType"))
 
-ROUTES = MODEL.routes()
+ROUTES = (
+    *MODEL.routes(),
+    Route("POST", f"{scopes.WORKSPACE}/models/{{name}}/versions/{{version}}/package", package, partial="answers 501"),
+)

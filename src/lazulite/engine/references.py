@@ -75,6 +75,11 @@ def resolve(connection: Connection, workspace: WorkspaceId, uri: str, kind: str 
     return resolve(connection, workspace, str(row.body["properties"][_FIELD[asset.kind]]), kind)
 
 
+def is_made(uri: str) -> bool:
+    """Tells whether a URI names what a job or a run made."""
+    return bool(_JOB.fullmatch(uri) or _RUN.fullmatch(uri))
+
+
 def of_made(connection: Connection, home: Path, workspace: WorkspaceId, uri: str) -> tuple[str, str]:
     """Returns where what a job or a run made lies, and the name of that job; any other URI as it is, and "".
 

@@ -16,7 +16,6 @@ from lazulite.engine.kinds import Leaf
 from lazulite.engine.sources import Sources
 from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Change, Job
-from lazulite.environments.registered import Registered
 from lazulite.ids import WorkspaceId
 from lazulite.tracking import experiments, runs
 from lazulite.tracking.runs import NewRun
@@ -140,9 +139,4 @@ def _complete(kept: dict[str, Any], workspace: WorkspaceId, found: Sources) -> d
     for goal in found.outputs:
         named = {"jobOutputType": goal.output.kind, "mode": goal.output.mode, "uri": goal.uri}
         outputs[goal.output.name] = {**outputs[goal.output.name], **named}
-    return {**kept, "environmentId": _environment_id(workspace, found.environment), "outputs": outputs}
-
-
-def _environment_id(workspace: WorkspaceId, environment: Registered) -> str:
-    owner = workspace if environment.is_own else "azureml://registries/azureml"
-    return f"{owner}/environments/{environment.name}/versions/{environment.version}"
+    return {**kept, "environmentId": found.environment.id, "outputs": outputs}

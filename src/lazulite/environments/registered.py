@@ -12,22 +12,25 @@ from lazulite.catalog import curated_environments
 from lazulite.environments import bind, built
 from lazulite.environments.spec import spec_of
 from lazulite.errors import LazuliteError, NotFound, UserCodeError
-from lazulite.ids import AssetId, WorkspaceId, parse_asset
+from lazulite.ids import AssetId, RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
+
+# Azure's own registry, which has the environments that it curates.
+AZUREML = "azureml"
 
 
 @dataclass(frozen=True)
 class Registered:
     """An environment as it was registered or as the catalog has it.
 
-    context: the folder of a build, if it is one. is_own: a workspace has it, rather than Azure's catalog.
+    context: the folder of a build, if it is one. id: by which it is found again, "" where nobody has registered it.
     """
 
     name: str
     version: str
     body: dict[str, Any]
     context: Path | None
-    is_own: bool
+    id: str = ""
 
     @property
     def label(self) -> str:
@@ -44,6 +47,8 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, reference: 
     try:
         row = assets.resolve(connection, asset)
     except NotFound:
+        if isinstance(asset.owner, RegistryId) and asset.owner.name.lower() != AZUREML:
+            raise
         if not asset.name.lower().startswith("azureml-") and not curated_environments.find(asset.name):
             raise
         return _curated(asset)
@@ -51,12 +56,14 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, reference: 
     build = body.get("build") or {}
     uri = build.get("contextUri")
     context = locate(home, uri, datastores.reader(connection, workspace)) if uri else None
-    return Registered(row.place.name, row.place.version, body, context, is_own=True)
+    name, version = row.place.name, row.place.version
+    return Registered(name, version, body, context, str(AssetId(asset.owner, asset.kind, name, version)))
 
 
 def _curated(asset: AssetId) -> Registered:
     found, version = curated_environments.resolve(asset.name, asset.version, asset.label)
-    return Registered(found.name, version, curated_environments.wire(found, version), None, is_own=False)
+    identifier = str(AssetId(RegistryId(AZUREML), asset.kind, found.name, version))
+    return Registered(found.name, version, curated_environments.wire(found, version), None, identifier)
 
 
 def ensure(home: Path, wanted: Registered, log: Callable[[str], None]) -> built.Environment:

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection
 
-from lazulite.errors import NotFound
+from lazulite.environments.registered import AZUREML
+from lazulite.errors import Forbidden, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject
 from lazulite.http.parts import Parts
@@ -13,9 +14,6 @@ from lazulite.store.resources import Place, Resource
 ARM = f"{scopes.GROUP}/providers/{PROVIDER}/registries/{{registry}}"
 # Where the SDK asks for what is in a registry. Source: azure-ai-ml 1.35.2 _utils/_registry_utils.py, MFE_PATH_PREFIX.
 FRONT_END = f"/mferp/managementfrontend{ARM}"
-
-# Azure's own registry of curated environments, which is in no subscription of anybody's.
-AZUREML = "azureml"
 
 # Where a registry lies that was only ever named. Source: guess; any GUID does.
 _SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -35,9 +33,16 @@ def owner(call: Call, parts: Parts) -> Owner:
 def registry(call: Call, parts: Parts) -> RegistryId:
     """Returns the registry that the path names, in the casing it was made with; makes it unless strict.
 
-    Raises NotFound (404 ResourceNotFound) in strict mode.
+    Raises NotFound (404 ResourceNotFound) in strict mode, Forbidden for changes to Azure's own registry.
     """
-    return RegistryId(found(call, parts).place.name)
+    name = found(call, parts).place.name
+    if call.method != "GET" and name.lower() == AZUREML:
+        raise Forbidden(
+            f'Registry "{name}" is Azure\'s own: it holds the curated environments, and nothing can be put there.',
+            target="registry",
+            hint="Name a registry of yours.",
+        )
+    return RegistryId(name)
 
 
 def found(call: Call, parts: Parts) -> Resource:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from lazulite.ids import WorkspaceId
+from lazulite.ids import Owner
 
 SAS_VERSION = "2021-08-06"
 
@@ -18,13 +18,13 @@ _BEFORE = ("sp", "st", "se")
 _AFTER = ("si", "sip", "spr", "sv", "sr", "snapshot", "ses", "rscc", "rscd", "rsce", "rscl", "rsct")
 
 
-def account_name(workspace: WorkspaceId) -> str:
-    """Returns the name of a workspace's storage account: 3 to 24 lower-case letters and digits, always the same.
+def account_name(owner: Owner) -> str:
+    """Returns the name of a workspace's or registry's storage account: 3 to 24 lower-case letters and digits, fixed.
 
     It begins with the workspace's own letters, so that a person finds the folder: `churnst4f1c09a7be22d`.
     """
-    letters = re.sub(r"[^a-z0-9]", "", workspace.workspace.lower())[:9]
-    return f"{letters}st{hashlib.sha256(workspace.scope.encode()).hexdigest()[:13]}"
+    letters = re.sub(r"[^a-z0-9]", "", owner.name.lower())[:9]
+    return f"{letters}st{hashlib.sha256(owner.scope.encode()).hexdigest()[:13]}"
 
 
 def account_key(signing_key: bytes, account: str, generation: int = 0) -> str:

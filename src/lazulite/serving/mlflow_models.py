@@ -32,7 +32,7 @@ def environment(name: str, version: str, folder: Path) -> Registered:
         text = conda.read_text(encoding="utf-8")
     else:
         text = _from_requirements(folder, str(files.get("virtualenv") or "python_env.yaml"), flavor)
-    return Registered(f"{name}-mlflow", version, {"condaFile": text}, folder, is_own=False)
+    return Registered(f"{name}-mlflow", version, {"condaFile": text}, folder)
 
 
 def _flavor(folder: Path) -> dict[str, Any]:

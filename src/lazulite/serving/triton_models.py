@@ -12,4 +12,4 @@ def is_one(kind: str) -> bool:
 
 def environment() -> Registered:
     """Returns the environment of a repository that is served with none of the deployment's own."""
-    return Registered("triton", "1", {"image": _IMAGE}, None, is_own=False)
+    return Registered("triton", "1", {"image": _IMAGE}, None)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.errors import NotFound
-from lazulite.ids import AssetId, check_name
+from lazulite.ids import AssetId, RegistryId, check_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
 
@@ -55,7 +55,10 @@ def unknown(connection: Connection, asset: AssetId) -> NotFound:
     where = f"in {asset.owner.described}"
     rows = resources.versions(connection, asset.owner.scope, asset.kind, asset.name, archived=None, limit=10)
     if not rows:
-        return NotFound(f'{asset.kind} "{asset.name}" was not found {where}.', target="name")
+        hint = None
+        if isinstance(asset.owner, RegistryId):
+            hint = "A registry holds here what was put into it: create it there, or share it from a workspace."
+        return NotFound(f'{asset.kind} "{asset.name}" was not found {where}.', target="name", hint=hint)
     wanted = f'version "{asset.version}"' if asset.version else f'label "{asset.label or "latest"}"'
     known = ", ".join(row.place.version for row in rows)
     return NotFound(f'{asset.kind} "{asset.name}" has no {wanted} {where}. It has {known}.', target="version")
