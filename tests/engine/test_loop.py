@@ -244,6 +244,18 @@ def test_inputs_cannot_be_changed(home):
     assert (data / "x.csv").read_text() == "a,b\n"
 
 
+def test_an_evaluated_table_is_read_and_cannot_be_changed(home):
+    data = home.store("table")
+    data.mkdir(parents=True)
+    (data / "a.csv").write_text("1\n")
+    (data / "MLTable").write_text("paths: [{file: ./a.csv}]\n")
+    uri = "azureml://datastores/workspaceblobstore/paths/table"
+    given = {"t": {"jobInputType": "mltable", "uri": uri, "mode": "EvalMount"}}
+    name = home.run("cat ${{inputs.t}}/*; echo 2 >> ${{inputs.t}}/a.csv", inputs=given)
+    assert home.ended(name).state == "Failed" and home.printed(name).startswith("1\n")
+    assert (data / "a.csv").read_text() == "1\n"
+
+
 def test_named_outputs_are_registered_and_numbered_on(home):
     outputs = {
         "model": {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from lazulite.engine import prepare, stage
-from lazulite.errors import BadRequest
+from lazulite.errors import BadRequest, NotImplementedHere
 
 STORED = "azureml://datastores/workspaceblobstore/paths"
 
@@ -65,8 +65,25 @@ def test_an_input_is_copied_where_it_cannot_be_shown_or_is_to_be_downloaded(stag
 
 def test_an_mltable_is_its_folder(staged, data):
     (data / "MLTable").write_text("paths: [{file: ./deep/x.csv}]")
-    found, _ = staged(**folder_input("EvalMount", kind="mltable"))
+    found, _ = staged(**folder_input(kind="mltable"))
     assert found.views == [(data, found.folder / "inputs" / "d")]
+
+
+@pytest.mark.parametrize("mode", ["EvalMount", "EvalDownload"])
+def test_an_evaluated_mltable_is_the_files_that_it_names(staged, data, mode):
+    (data / "MLTable").write_text("paths:\n- pattern: ./deep/*.csv\ntransformations: [read_delimited]\n")
+    (data / "deep" / "notes.txt").write_text("no")
+    found, _ = staged(**folder_input(mode, kind="mltable"))
+    folder = found.folder / "inputs" / "d"
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*.*")] == ["deep/x.csv"]
+    assert found.views == ([(folder, folder)] if mode == "EvalMount" else [])
+
+
+@pytest.mark.parametrize("text", ["{", "paths: no", "paths: [{file: 1}]", "paths: [x]", "paths: [{file: /etc/passwd}]"])
+def test_a_table_that_cannot_be_evaluated_is_refused_beforehand(staged, data, text):
+    (data / "MLTable").write_text(text)
+    with pytest.raises((BadRequest, NotImplementedHere), match="MLTable of the input"):
+        staged(**folder_input("EvalMount", kind="mltable"))
 
 
 def test_a_local_folder_is_protected_where_it_is(staged, tmp_path):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from lazulite.artifacts.locate import locate, path_of
 from lazulite.artifacts.refs import host_account, storage_path
-from lazulite.engine import computes, references
+from lazulite.engine import computes, mltables, references
 from lazulite.engine.computes import Target
 from lazulite.engine.spec import LITERAL, MODELS, Input, JobSpec, Output
 from lazulite.environments import registered
@@ -140,3 +140,5 @@ def _check_kind(wanted: Input, path: Path) -> None:
         raise BadRequest(f'"{wanted.text}" is a file, but the input is of type {wanted.kind}.')
     if wanted.kind == "mltable" and not (path / "MLTable").is_file():
         raise BadRequest(f'"{wanted.text}" holds no file called MLTable, but the input is of type mltable.')
+    if wanted.mode.startswith("Eval"):
+        mltables.patterns(path)

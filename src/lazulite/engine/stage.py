@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
-from lazulite.engine import downloads, folders
+from lazulite.engine import downloads, folders, mltables
 from lazulite.engine.prepare import Prepared
 from lazulite.engine.sources import Goal, Source
 from lazulite.engine.spec import LITERAL
@@ -109,6 +109,9 @@ def _place_input(
     if path is None:
         path = _fetch(settings, source, log)
     folder = staged.folder / "inputs" / wanted.name
+    if wanted.mode.startswith("Eval"):
+        _place_table(staged, path, folder, has_views and wanted.mode == "EvalMount")
+        return str(folder)
     target = folder / path.name if path.is_file() else folder
     if has_views and not wanted.mode.endswith("Download"):
         _make_like(path, target)
@@ -123,6 +126,26 @@ def _place_input(
         folder.mkdir(parents=True)
         shutil.copyfile(path, target)
     return str(target)
+
+
+def _place_table(staged: Staged, table: Path, folder: Path, is_mounted: bool) -> None:
+    """Lays out the files that a table names, each as it lies below the table; links, where they can be protected.
+
+    Source: learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2, eval_mount and eval_download.
+    """
+    folder.mkdir(parents=True)
+    for file in mltables.files(table):
+        target = folder / file.relative_to(table)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if is_mounted:
+                target.hardlink_to(file)
+        except OSError:  # it lies on another disk
+            pass
+        if not target.exists():
+            shutil.copyfile(file, target)
+    if is_mounted:
+        staged.views.append((folder, folder))
 
 
 def _fetch(settings: Settings, source: Source, log: Callable[[str], None]) -> Path:
