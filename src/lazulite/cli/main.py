@@ -34,6 +34,8 @@ NOUNS: Table = {
     "job": ("lazulite.cli.job", "Jobs: commands that run on a compute, and what they leave."),
     "online-endpoint": ("lazulite.cli.online_endpoint", "Online endpoints: addresses that score."),
     "online-deployment": ("lazulite.cli.online_deployment", "Online deployments: what answers at an endpoint."),
+    "batch-endpoint": ("lazulite.cli.batch_endpoint", "Batch endpoints: addresses that start jobs over many files."),
+    "batch-deployment": ("lazulite.cli.batch_deployment", "Batch deployments: what scores the files."),
 }
 GROUPS: Table = {**COMMANDS, **NOUNS}
 

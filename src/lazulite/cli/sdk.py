@@ -7,11 +7,16 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from azure.ai.ml import (
     MLClient,
+    load_component,
+    load_batch_deployment,
+    load_batch_endpoint,
     load_compute,
+    load_connection,
     load_data,
     load_datastore,
     load_environment,
@@ -19,8 +24,11 @@ from azure.ai.ml import (
     load_model,
     load_online_deployment,
     load_online_endpoint,
+    load_registry,
+    load_schedule,
     load_workspace,
 )
+from azure.ai.ml._artifacts._artifact_utilities import _upload_and_generate_remote_uri
 from azure.ai.ml.exceptions import MlException
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -54,6 +62,8 @@ _NOUNS = {
     "job": _Noun(load_job, "jobs"),
     "online-endpoint": _Noun(load_online_endpoint, "online_endpoints", *_BEGUN),
     "online-deployment": _Noun(load_online_deployment, "online_deployments", *_BEGUN),
+    "batch-endpoint": _Noun(load_batch_endpoint, "batch_endpoints", *_BEGUN),
+    "batch-deployment": _Noun(load_batch_deployment, "batch_deployments", *_BEGUN),
 }
 _TOKEN_LIFETIME_S = 3600  # how long the client may keep one before it asks again
 
@@ -91,6 +101,15 @@ def update(session: Session, noun: str, which: Mapping[str, str], changes: Mappi
         for field, value in changes.items():
             _assign(entity, field, value)
         return _apply(getattr(group, ways.update), entity, wait)
+
+
+def upload(session: Session, path: str) -> str:
+    """Uploads a file or folder to the default datastore, unless it is there; returns its address."""
+    with _client(session) as client:
+        uploaded = _upload_and_generate_remote_uri(
+            client.batch_endpoints._operation_scope, client.batch_endpoints._datastore_operations, Path(path).resolve()
+        )
+        return f"{uploaded}/" if Path(path).is_dir() else str(uploaded)
 
 
 def download_model(session: Session, name: str, version: str, folder: str) -> None:
