@@ -1,0 +1,1 @@
+"""Deploys the detector: `python -m deployment --help`."""
