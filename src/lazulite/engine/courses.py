@@ -1,10 +1,14 @@
 """What a parent job (a pipeline, a sweep) decides by: what it is told of its children, and what it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from lazulite.engine.states import Change, Job
+from lazulite.ids import WorkspaceId
 
 # The property of a child's run that says which of its parent's steps it is.
 STEP = "lazulite.step"
@@ -32,11 +36,25 @@ class NewJob:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What a parent's body is checked with.
+
+    check: raises BadRequest where a child's body cannot be right, `(body, names of its inputs that are not there yet)`.
+    """
+
+    connection: Connection
+    home: Path
+    workspace: WorkspaceId
+    check: Callable[[Mapping[str, Any], Collection[str]], None]
+
+
+@dataclass(frozen=True)
 class Child:
-    """One of a parent's children as it is now."""
+    """One of a parent's children as it is now. read: returns the text that is in one of its outputs, by its name."""
 
     step: str
     job: Job
+    read: Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,7 @@ class Next:
 
     start: new children. cancel: the steps of children to be ended. end: how the parent ends; children that still run
     are cancelled first, and it ends when they have. outputs: what its body's outputs become. look_again_s: when to be
-    asked again although no child has changed, None for never.
+    asked again although no child has changed, None for never. files: to be written before all, by a datastore's URI.
     """
 
     start: Sequence[NewJob] = ()
@@ -53,6 +71,7 @@ class Next:
     end: Change | None = None
     outputs: Mapping[str, Any] | None = None
     look_again_s: float | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Course(Protocol):

@@ -1,14 +1,14 @@
 """The kinds of jobs, by ARM's jobType: leaves, which run as processes on nodes, and parents, which have children."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lazulite.engine import spec
-from lazulite.engine.courses import Course
+from lazulite.engine.courses import Course, Scene
+from lazulite.engine.pipeline import accept, course
 from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Job
 from lazulite.errors import NotImplementedHere
@@ -32,17 +32,18 @@ class Leaf:
 class Parent:
     """A kind that has children, and no process.
 
-    accept: checks a body and returns what is kept of it, `(connection, home, workspace, job's name, body)`; labels
-    become versions, outputs get places. course: begins to decide, or goes on.
+    accept: checks a body and returns what is kept of it, `(scene, the job's name, body, names of its inputs that are
+    not there yet)`; labels become versions, outputs get places. course: begins to decide, or goes on.
     """
 
-    accept: Callable[[Connection, Path, WorkspaceId, str, Body], dict[str, Any]]
+    accept: Callable[[Scene, str, Body, Collection[str]], dict[str, Any]]
     course: Callable[[Connection, WorkspaceId, Job], Course]
     run_type: str
 
 
 KINDS: Mapping[str, Leaf | Parent] = {
     "Command": Leaf(spec.spec_of),
+    "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),
 }
 
 

@@ -4,6 +4,7 @@ A parent has a thread, which sleeps until a child has ended or the parent is can
 in memory: children are rows, so that a platform that starts again tells a new course of them and goes on.
 """
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,20 +14,25 @@ from sqlalchemy import Connection
 
 from lazulite import clock
 from lazulite.artifacts import lines
+from lazulite.artifacts.locate import path_of
 from lazulite.engine import folders, kinds, states, submit
 from lazulite.engine.courses import STEP, Child, Course, NewJob, Next
 from lazulite.engine.kinds import Parent
 from lazulite.engine.states import ENDED, Change, Job
-from lazulite.errors import LazuliteError
+from lazulite.errors import LazuliteError, UserCodeError
 from lazulite.ids import WorkspaceId
 from lazulite.settings import Settings
-from lazulite.store import workspaces
+from lazulite.store import datastores, workspaces
 from lazulite.store.db import Database
 from lazulite.tracking import entries
 
 # What `jobs.stream` prints of a pipeline. Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py,
 # _get_sorted_filtered_logs.
 LOG = Path("logs") / "azureml" / "executionlogs.txt"
+
+
+# Where components note numbers and truths that others decide by. Source: mldesigner, which writes it.
+_CONTROL = "azureml.pipeline.control"
 
 
 class _Inbox:
@@ -111,7 +117,7 @@ class _Life:
     def run(self, is_stopping: Callable[[], bool]) -> None:
         with self._db.read() as connection:
             course = _course(connection, self._workspace, self._job)
-            children = _with_steps(connection, states.children(connection, self._job))
+            children = self._with_steps(connection, states.children(connection, self._job))
         if self._job.state == "Preparing":
             with self._db.write() as connection:
                 states.apply(connection, self._job, Change("Starting"), Change("Running"), now=clock.now())
@@ -124,7 +130,9 @@ class _Life:
                 return
             numbers = self._inbox.wait(then.look_again_s)
             with self._db.read() as connection:
-                children = _with_steps(connection, states.children(connection, self._job, numbers)) if numbers else []
+                children = (
+                    self._with_steps(connection, states.children(connection, self._job, numbers)) if numbers else []
+                )
             self._tell(children)
 
     def _next(self, course: Course, children: Sequence[Child]) -> Next:
@@ -141,11 +149,15 @@ class _Life:
 
     def _do(self, then: Next) -> list[Child]:
         """Starts and cancels children, all in one transaction; returns those that are new."""
-        if not then.start and not then.cancel:
+        if not then.start and not then.cancel and not then.files:
             return []
         now = clock.now()
         with self._db.write() as connection:
-            made = [Child(new.step, self._start(connection, new, now)) for new in then.start]
+            for uri, text in then.files.items():
+                path = path_of(self._home, uri, datastores.reader(connection, self._workspace))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            made = [self._child(new.step, self._start(connection, new, now)) for new in then.start]
             for job in states.children(connection, self._job) if then.cancel else ():
                 if entries.of_run(connection, job.number, "property").get(STEP) in then.cancel:
                     states.cancel(connection, job, now)
@@ -183,6 +195,27 @@ class _Life:
         if states.apply(connection, job, *changes, now=now):
             self._say(f"{changes[-1].state}")
 
+    def _with_steps(self, connection: Connection, jobs: Sequence[Job]) -> list[Child]:
+        said = entries.of_runs(connection, [job.number for job in jobs])
+        return [self._child(said[job.number, "property"].get(STEP, ""), job) for job in jobs]
+
+    def _child(self, step: str, job: Job) -> Child:
+        return Child(step, job, lambda output: self._read(job, output))
+
+    def _read(self, job: Job, output: str) -> str:
+        """Returns a number or a truth that a job has made: noted as a control output, or else a file's content."""
+        with self._db.read() as connection:
+            noted = entries.of_run(connection, job.number, "property").get(_CONTROL)
+            reader = datastores.reader(connection, self._workspace)
+            path = path_of(self._home, str(job.body["outputs"][output]["uri"]), reader)
+        control = json.loads(noted) if noted else {}
+        if output in control:
+            return str(control[output])
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (FileNotFoundError, UnicodeDecodeError) as error:
+            raise UserCodeError(f'Job {job.name} made no text for its output "{output}", {path}.') from error
+
     def _tell(self, children: Sequence[Child]) -> None:
         for child in children:
             state = child.job.state if child.job.state in ENDED else "submitted"
@@ -193,8 +226,3 @@ def _course(connection: Connection, workspace: WorkspaceId, job: Job) -> Course:
     kind = kinds.find(job.kind)
     assert isinstance(kind, Parent)
     return kind.course(connection, workspace, job)
-
-
-def _with_steps(connection: Connection, jobs: Sequence[Job]) -> list[Child]:
-    said = entries.of_runs(connection, [job.number for job in jobs])
-    return [Child(said[job.number, "property"].get(STEP, ""), job) for job in jobs]

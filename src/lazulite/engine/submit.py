@@ -1,7 +1,7 @@
 """From a body to a job: checked as far as it can be, completed, written. Every job of the platform comes by here."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from lazulite import fields
 from lazulite.engine import computes, kinds, sources, states
-from lazulite.engine.courses import STEP, NewJob
+from lazulite.engine.courses import STEP, NewJob, Scene
 from lazulite.engine.kinds import Leaf
 from lazulite.engine.sources import Sources
-from lazulite.engine.spec import JobSpec
+from lazulite.engine.spec import LITERAL, JobSpec
 from lazulite.engine.states import Change, Job
 from lazulite.ids import WorkspaceId
 from lazulite.tracking import experiments, runs
@@ -66,7 +66,7 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
     kind = kinds.find(kind_name)
     kept = {name: value for name, value in new.body.items() if name not in (*OF_THE_RUN, *READ_ONLY)}
     if not isinstance(kind, Leaf):
-        body = kind.accept(connection, home, workspace, new.name, kept)
+        body = kind.accept(_scene(connection, home, workspace), new.name, kept, ())
         return Accepted(new, workspace, kind_name, kind.run_type, body)
     spec = kind.spec_of(kept)
     found = sources.find(connection, home, workspace, new.name, spec)
@@ -84,6 +84,29 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
         found=found,
         places=[goal.path for goal in found.outputs if goal.output.kind != "uri_file"],
     )
+
+
+def _scene(connection: Connection, home: Path, workspace: WorkspaceId) -> Scene:
+    """Returns what a parent's body is checked with. Children that name the same things look them up once."""
+    seen: set[str] = set()
+
+    def check(body: Mapping[str, Any], pending: Collection[str]) -> None:
+        kind = kinds.find(str(body["jobType"]))
+        if not isinstance(kind, Leaf):
+            kind.accept(scene, "pending", body, pending)
+            return
+        spec = kind.spec_of(body)
+        spec = replace(
+            spec, inputs=tuple(one for one in spec.inputs if one.name not in pending and one.kind != LITERAL)
+        )
+        named = (spec.code, spec.environment, spec.compute, spec.instance_type, spec.nodes, spec.inputs, spec.outputs)
+        if str(named) not in seen:
+            found = sources.find(connection, home, workspace, "pending", spec)
+            computes.check(found.target, spec.nodes)
+            seen.add(str(named))
+
+    scene = Scene(connection, home, workspace, check)
+    return scene
 
 
 def write(connection: Connection, accepted: Accepted, now: datetime) -> Job:
@@ -112,19 +135,21 @@ def refused(workspace: WorkspaceId, new: NewJob) -> Accepted:
 
 
 def _new_run(connection: Connection, accepted: Accepted, change: Change, now: datetime) -> NewRun:
-    new, given = accepted.new, accepted.new.body
-    experiment = experiments.ensure(
-        connection, accepted.workspace.scope, fields.text(given, "properties.experimentName"), now
-    )
+    new, given, scope = accepted.new, accepted.new.body, accepted.workspace.scope
+    parent = new.parent or fields.text(given, "properties.parentJobName")
+    if parent:
+        experiment = runs.find(connection, scope, parent).experiment
+    else:
+        experiment = experiments.ensure(connection, scope, fields.text(given, "properties.experimentName"), now).id
     steps = {STEP: new.step} if new.step else {}
     return NewRun(
         id=new.name,
-        experiment=experiment.id,
+        experiment=experiment,
         name=fields.text(given, "properties.displayName"),
         status=change.state,
         kind=accepted.run_type,
         is_job=True,
-        parent=new.parent or fields.text(given, "properties.parentJobName"),
+        parent=parent,
         description=fields.text(given, "properties.description"),
         target=accepted.target,
         created_by=new.created_by,
