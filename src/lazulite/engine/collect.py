@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from lazulite.artifacts import lines
 from lazulite.engine import blame, computes, folders, kinds, processes, ranks, references, stage, states
-from lazulite.engine.spec import MODELS, JobSpec, Output
+from lazulite.engine.spec import MODELS, JobSpec, Output, outputs_of
 from lazulite.engine.states import Change, Job
 from lazulite.errors import BadRequest, Conflict, LazuliteError, UserCodeError
-from lazulite.ids import AssetId
+from lazulite.ids import AssetId, WorkspaceId
 from lazulite.store import assets, resources, workspaces
 from lazulite.store.resources import Place
 from lazulite.store.workspaces import Workspace
@@ -140,22 +140,21 @@ def properties_of(told: Exit) -> dict[str, str]:
     }
 
 
-def register(connection: Connection, job: Job, ending: Ending, now: datetime) -> None:
-    """Registers the outputs that have an asset's name, and notes the versions that they got.
+def register(connection: Connection, job: Job, here: WorkspaceId, now: datetime) -> None:
+    """Registers the outputs of a job of any kind that have an asset's name, and notes the versions that they got.
 
     Raises Conflict when a version was taken while the job ran.
     """
-    outputs, here, spec = dict(job.body.get("outputs") or {}), ending.workspace.id, kinds.spec_of(job)
-    for wanted in spec.outputs:
-        if not wanted.asset:
-            continue
+    outputs = dict(job.body.get("outputs") or {})
+    named = [one for one in outputs_of(job.body) if one.asset]
+    for wanted in named:
         kind, properties = _asset(job, wanted, references.long_form(str(outputs[wanted.name]["uri"]), here))
         if resources.get(connection, Place(job.scope, kind, wanted.asset, wanted.asset_version or "-")):
             raise Conflict(f"Output {wanted.name}: {kind} {wanted.asset}:{wanted.asset_version} exists already.")
         asset = AssetId(here, kind, wanted.asset, wanted.asset_version or None)
         made = assets.register(connection, asset, properties, now=now, who=job.run.created_by)
         outputs[wanted.name] = {**outputs[wanted.name], "assetVersion": made.place.version}
-    if any(wanted.asset for wanted in spec.outputs):
+    if named:
         states.set_outputs(connection, job, outputs)
 
 

@@ -199,7 +199,7 @@ class Engine:
         if not states.apply(connection, job, *changes, now=now):
             raise _Stale
         if change.state == "Completed":
-            collect.register(connection, job, ending, now)
+            collect.register(connection, job, ending.workspace.id, now)
         told = collect.read(self._folder(job))
         if told:
             entries.put(connection, job.number, "property", collect.properties_of(told))

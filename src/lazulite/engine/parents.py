@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from lazulite import clock
 from lazulite.artifacts import lines
 from lazulite.artifacts.locate import path_of
-from lazulite.engine import folders, kinds, states, submit
+from lazulite.engine import collect, folders, kinds, states, submit
 from lazulite.engine.courses import STEP, Child, Course, NewJob, Next
 from lazulite.engine.kinds import Parent
 from lazulite.engine.states import ENDED, Change, Job
@@ -191,6 +191,12 @@ class _Life:
             return
         if then.outputs is not None:
             states.set_outputs(connection, job, dict(then.outputs))
+        if end.state == "Completed" and job.state != "CancelRequested":
+            job = states.get(connection, job.number) or job
+            try:
+                collect.register(connection, job, self._workspace, now)
+            except LazuliteError as error:
+                end = Change("Failed", error=error.wire())
         changes = [Change("Canceled")] if job.state == "CancelRequested" else [Change("Finalizing"), end]
         if states.apply(connection, job, *changes, now=now):
             self._say(f"{changes[-1].state}")

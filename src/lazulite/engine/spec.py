@@ -97,13 +97,18 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
         nodes=nodes,
         distribution=_distribution(fields.nested(properties, "properties.distribution"), nodes),
         inputs=tuple(_input(name, one) for name, one in _entries(properties, "inputs")),
-        outputs=tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default"),
+        outputs=outputs_of(properties),
         variables=_variables(properties),
         timeout_s=_timeout_s(fields.nested(properties, "properties.limits")),
         services=tuple(name for name, one in _entries(properties, "services") if one.get("jobServiceType") in _LIVE),
     )
     bindings.bind(spec.command, spec.names, "command")
     return spec
+
+
+def outputs_of(properties: Mapping[str, Any]) -> tuple[Output, ...]:
+    """Reads the outputs of a body of any jobType. Raises BadRequest naming the field that cannot be right."""
+    return tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default")
 
 
 # Source: azure-ai-ml 1.35.2 constants/_job/job.py, JobServiceTypeNames.RestNames.
