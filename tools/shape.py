@@ -51,7 +51,7 @@ VAGUE_CLASSES = ("Manager", "Handler", "Service", "Base", "Helper", "Utils")
 # Where any exception at all may be caught: it is logged there, and the process goes on with its other work.
 CATCH_ALL = ("http/stack.py", "blob/service.py", "engine/loop.py", "serving/supervisor.py", f"{ISLAND}/")
 MUTATORS = {"append", "add", "update", "pop", "popitem", "setdefault", "clear", "extend", "insert", "remove", "discard"}
-TABLES = {"Table", "MetaData"}  # SQLAlchemy's, which bear their table's name
+NAMED_BY_ITSELF = {"Table", "MetaData", "element"}  # SQLAlchemy's and the elements of HTML, which bear their own names
 GROWING = {"defaultdict", "deque", "Counter", "OrderedDict", "WeakValueDictionary", "WeakKeyDictionary"}
 # What a module must not ask of the world while it is being imported.
 WORLD = {
@@ -284,7 +284,7 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
 def _is_constant(name: str, value: ast.expr | None) -> bool:
     bare = name.strip("_")
     named_by_framework = name.startswith("__") or name in ("log", "pytestmark")
-    is_table = isinstance(value, ast.Call) and _tail(value.func) in TABLES
+    is_table = isinstance(value, ast.Call) and _tail(value.func) in NAMED_BY_ITSELF
     return bare.isupper() or bare[:1].isupper() or named_by_framework or is_table
 
 

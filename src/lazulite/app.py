@@ -59,7 +59,8 @@ from lazulite.serving.supervisor import Supervisor
 from lazulite.settings import Settings
 from lazulite.store import tables
 from lazulite.store.db import Database
-from lazulite.studio import status
+from lazulite.studio import everything
+from lazulite.studio.inside import StudioParts
 
 # Azure's noun is the file's; a new resource type is one line here.
 ARM = (
@@ -103,7 +104,7 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "telemetry": ((telemetry,), anyone),
     "dataplane": (DATAPLANE, bearer(ML_AUDIENCES)),
     "mlflow": (mlflow.PARTS, bearer_or_local(ML_AUDIENCES)),
-    "studio": ((status,), anyone),
+    "studio": (everything.PAGES, anyone),
     "schemas": ((schemas,), anyone),
     "file": ((), anyone),
     "acr": ((), anyone),
@@ -149,10 +150,12 @@ def open_parts(settings: Settings) -> Parts:
 
 
 def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
-    """Builds the app of every mount."""
+    """Builds the app of every mount. Studio is given the routers of all, to ask them as any client does."""
+    routers = {mount: Router(routes(modules)) for mount, (modules, _) in MOUNTS.items()}
+    given = dict.fromkeys(MOUNTS, parts) | {"studio": StudioParts(**vars(parts), routers=routers)}
     apps = {
-        mount: stack.app(Router(routes(modules)), parts, who, REFUSALS.get(mount, stack.refuse_as_arm))
-        for mount, (modules, who) in MOUNTS.items()
+        mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))
+        for mount, (_, who) in MOUNTS.items()
     }
     return {**apps, "blob": service.app(parts.settings, parts.signing_key)}
 

@@ -25,6 +25,7 @@ class Database:
         made by an older build gets those it has not seen, one made now has them all already.
         """
         self.engine = _engine(url)
+        self.changes = 0  # how many transactions were committed, for whoever wants to know whether anything changed
         self._writing = threading.RLock()
         with self.write() as connection:
             _migrate(connection, tables, migrations)
@@ -42,8 +43,10 @@ class Database:
         Raises OutOfSpace (507) when the disk is full; nothing was written then.
         """
         try:
-            with self._writing, self.engine.begin() as connection:
-                yield connection
+            with self._writing:
+                with self.engine.begin() as connection:
+                    yield connection
+                self.changes += 1
         except sqlalchemy.exc.OperationalError as error:
             if "disk is full" in str(error.orig):
                 raise OutOfSpace(

@@ -1,0 +1,238 @@
+// Keeps the page true. The server draws every page whole; this asks twice a second or less whether anything was
+// written, fetches the page anew when it was, and changes only what differs. Forms, theme and keyboard are here too.
+
+import { ask, say, span } from "./shared.js";
+
+const BUSY_MS = 1000;
+const HIDDEN_MS = 15000;
+let last = "";
+let isDown = false;
+let refreshing = null;
+
+/** Makes one element's children like another's, keeping what the reader is in: focus, scroll, opened parts. */
+export function morph(now, wanted) {
+  const keyed = new Map();
+  for (const child of now.children) {
+    const key = keyOf(child);
+    if (key) keyed.set(key, child);
+  }
+  let at = now.firstChild;
+  for (const node of [...wanted.childNodes]) {
+    const key = node.nodeType === 1 ? keyOf(node) : "";
+    let match = key ? keyed.get(key) : at && !keyOfNode(at) && fits(at, node) ? at : null;
+    if (match && !fits(match, node)) match = null;
+    if (!match) {
+      now.insertBefore(node, at);
+      continue;
+    }
+    if (match !== at) now.insertBefore(match, at);
+    else at = at.nextSibling;
+    update(match, node);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+const keyOf = (element) => element.id || element.dataset.key || "";
+const keyOfNode = (node) => (node.nodeType === 1 ? keyOf(node) : "");
+const fits = (one, other) => one.nodeType === other.nodeType && one.nodeName === other.nodeName;
+
+function update(now, wanted) {
+  if (now.nodeType !== 1) {
+    if (now.data !== wanted.data) now.data = wanted.data;
+    return;
+  }
+  if (now.dataset.keep !== undefined && now.isEqualNode(wanted)) return;
+  if (now.dataset.keep !== undefined && (now.open || now.contains(document.activeElement))) return;
+  for (const { name, value } of [...wanted.attributes]) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  for (const { name } of [...now.attributes]) {
+    if (!wanted.hasAttribute(name) && !(name === "open" && /^(DETAILS|DIALOG)$/.test(now.nodeName))) now.removeAttribute(name);
+  }
+  if (now.nodeName.startsWith("LZ-")) return; // draws itself from its attributes
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(now.nodeName)) return; // what the reader typed stays
+  morph(now, wanted);
+}
+
+/** Fetches the page again and takes over what has changed. */
+export async function refresh() {
+  if (refreshing) return refreshing;
+  refreshing = (async () => {
+    const reply = await fetch(location.href, { headers: { "x-lazulite-live": "1" }, credentials: "same-origin" });
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const main = page.getElementById("main");
+    if (main && document.getElementById("main").dataset.live !== undefined) {
+      morph(document.getElementById("main"), main);
+      document.title = page.title;
+      tick();
+    }
+  })().finally(() => (refreshing = null));
+  return refreshing;
+}
+
+async function pulse() {
+  let pause = document.hidden ? HIDDEN_MS : BUSY_MS;
+  try {
+    const reply = await fetch("/_studio/pulse", { credentials: "same-origin" });
+    if (!reply.ok) throw new Error(String(reply.status));
+    const { state, pause_ms } = await reply.json();
+    pause = Math.max(pause, pause_ms);
+    if (isDown) say("The platform is back.");
+    isDown = false;
+    if (last && state !== last && !document.hidden) await refresh();
+    if (!document.hidden) last = state;
+  } catch {
+    if (!isDown) say("The platform does not answer; this page goes on when it is back.", "bad");
+    isDown = true;
+    last ||= "down";
+  }
+  setTimeout(pulse, pause);
+}
+
+function tick() {
+  const now = Date.now();
+  for (const element of document.querySelectorAll("time[data-ago], time[data-since]")) {
+    const moment = new Date(element.dateTime);
+    const seconds = (now - moment) / 1000;
+    const words = element.dataset.since !== undefined ? span(seconds) : ago(seconds, moment);
+    if (element.textContent !== words) element.textContent = words;
+    if (!element.title) element.title = moment.toLocaleString();
+  }
+}
+
+function ago(seconds, moment) {
+  if (seconds < 5) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 7 * 86400) return `${Math.floor(seconds / 86400)} d ago`;
+  return moment.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+}
+
+/** Sends a form as JSON; what comes back says where to go, or what to tell. */
+async function act(form, submitter) {
+  if (form.dataset.sure && !confirm(form.dataset.sure)) return;
+  const values = Object.fromEntries(new FormData(form, submitter));
+  const buttons = form.querySelectorAll("button");
+  buttons.forEach((button) => (button.disabled = true));
+  try {
+    const headers = { "content-type": "application/json" };
+    const told = await (await ask(form.action, { method: "POST", headers, body: JSON.stringify(values) })).json();
+    if (told.said) say(told.said);
+    form.closest("dialog")?.close();
+    if (told.to) location.href = told.to;
+    else await refresh();
+  } catch (error) {
+    say(error.message, "bad");
+  } finally {
+    buttons.forEach((button) => (button.disabled = false));
+  }
+}
+
+function remember(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax`;
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.act === undefined) return;
+  event.preventDefault();
+  act(event.target, event.submitter);
+});
+
+document.addEventListener("click", (event) => {
+  const at = (selector) => event.target.closest(selector);
+  const row = at("tr[data-href]");
+  if (at("[data-copy]")) navigator.clipboard.writeText(at("[data-copy]").dataset.copy).then(() => say("Copied."));
+  else if (at("[data-open]")) document.getElementById(at("[data-open]").dataset.open).showModal();
+  else if (at("[data-close]")) at("dialog").close();
+  else if (at("[data-menu]")) document.body.classList.toggle("menu");
+  else if (at("[data-theme-switch]")) switchTheme();
+  else if (document.body.classList.contains("menu") && !at("#nav")) document.body.classList.remove("menu");
+  else if (row && !at("a, button, input, select, label, form") && !getSelection().toString()) go(row.dataset.href, event);
+});
+
+document.addEventListener("change", (event) => {
+  const { target } = event;
+  if (target.matches("select[data-workspace]")) location.href = `/?wsid=${encodeURIComponent(target.value)}`;
+  if (target.matches("[data-submit]")) target.form.requestSubmit();
+  if (target.matches("[data-pick]")) showPicked();
+});
+
+let typing = 0;
+document.addEventListener("input", (event) => {
+  const { target } = event;
+  if (target.matches("[data-filter]")) {
+    clearTimeout(typing);
+    typing = setTimeout(() => narrow(target.form), 250);
+  }
+  if (target.matches("[data-shown]")) document.getElementById(target.dataset.shown).textContent = `${target.value} %`;
+});
+
+/** Shows what a filter's form asks for, without leaving the page. */
+async function narrow(form) {
+  const values = [...new FormData(form)].filter(([, value]) => value);
+  const query = new URLSearchParams(values).toString();
+  history.replaceState(null, "", `${form.action.split("?")[0]}${query ? `?${query}` : ""}`);
+  await refresh();
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.querySelector("[data-filter]")) return;
+  event.preventDefault();
+  narrow(event.target);
+});
+
+function showPicked() {
+  const picked = [...document.querySelectorAll("[data-pick]:checked")].map((box) => box.value);
+  const link = document.getElementById("compare");
+  if (!link) return;
+  link.hidden = picked.length < 2;
+  link.href = `${link.dataset.base}runs=${picked.join(",")}`;
+  link.textContent = `Compare ${picked.length}`;
+}
+
+function go(address, event) {
+  if (event.ctrlKey || event.metaKey) window.open(address, "_blank", "noopener");
+  else location.href = address;
+}
+
+function switchTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  remember("lazulite-theme", next);
+}
+
+// The arrows and j, k walk through a list, Enter opens what is marked.
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const rows = [...document.querySelectorAll("#main tr[data-href]")];
+  const at = rows.findIndex((row) => row.classList.contains("at"));
+  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (step && rows.length && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    rows[at]?.classList.remove("at");
+    const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+    next.classList.add("at");
+    next.scrollIntoView({ block: "nearest" });
+  } else if (event.key === "Enter" && at >= 0) location.href = rows[at].dataset.href;
+  else if (event.key === "Escape") document.body.classList.remove("menu");
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && last) refresh();
+});
+
+const chosen = new URLSearchParams(location.search).get("wsid");
+if (chosen) {
+  const [, , sub, , group, , , , name] = chosen.split("/");
+  if (name) remember("lazulite-workspace", `${sub}/${group}/${name}`.toLowerCase());
+}
+const opened = document.getElementById(location.hash.slice(1));
+if (opened instanceof HTMLDialogElement) opened.showModal();
+tick();
+setInterval(tick, 1000);
+if (document.getElementById("main")?.dataset.live !== undefined) pulse();

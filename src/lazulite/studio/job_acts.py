@@ -1,0 +1,156 @@
+"""What a job's page can do: cancel, run again, rename, archive, delete, register a model from what the job made."""
+
+import secrets
+
+from lazulite.catalog.run_names import ADJECTIVES, NOUNS
+from lazulite.errors import NotFound
+from lazulite.http.call import JsonObject
+from lazulite.studio import places
+from lazulite.studio import shown as s
+from lazulite.studio.html import Html, join
+from lazulite.studio.icons import icon
+from lazulite.studio.inside import segment
+from lazulite.studio.run import Run, find
+from lazulite.studio.visit import Visit, act
+
+MODEL_TYPES = (("custom_model", "custom: any files"), ("mlflow_model", "MLflow"), ("triton_model", "Triton"))
+_NOT_SENT_AGAIN = ("status", "services", "parentJobName", "displayName", "isArchived")
+
+
+def buttons(found: Run) -> Html:
+    """Returns what can be done with a run as it is now."""
+    is_job, is_archived = bool(found.job), bool(found.record["hidden"])
+    can_register = found.is_over and found.kind in ("Command", "Run")
+    can_rerun = is_job and not found.record["parentRunId"]
+    can_delete = is_job and found.is_over and is_archived
+    archiving = s.hidden("archived", "" if is_archived else "1")
+    again = join(icon("play"), "Run again")
+    return join(
+        s.does("Cancel", _action(found, "cancel"), tone="danger") if is_job and not found.is_over else None,
+        register(found, "", found.artifacts) if can_register else None,
+        s.does(again, _action(found, "rerun")) if can_rerun else None,
+        s.does("Restore" if is_archived else "Archive", _action(found, "archive"), archiving),
+        s.does("Delete", _action(found, "delete"), tone="danger", sure=f"Delete {found.name}?") if can_delete else None,
+    )
+
+
+def _action(found: Run, verb: str) -> str:
+    return found.visit.link(f"/runs/{segment(found.name)}/{verb}")
+
+
+def register(found: Run, output: str, uri: str) -> Html:
+    """Returns the button that registers a model from something a run made."""
+    visit = found.visit
+    about = uri.removeprefix(found.artifacts).strip("/") or output
+    name = f"register-{segment(about)}" if about else "register"
+    return s.sheet(
+        join(icon("models"), "Register model"),
+        visit.link(f"/runs/{segment(found.name)}/register"),
+        s.field("Name", "name", _model_name(found, output), required=True, hint="A known name gets its next version."),
+        s.choice("Type", "type", MODEL_TYPES, _guess(visit, uri)),
+        s.field("From", "path", _path_of(found, output, uri), hint="A file or a folder that this job made."),
+        s.field("Description", "description"),
+        heading="Register a model",
+        press="Register",
+        name=name,
+    )
+
+
+def _model_name(found: Run, output: str) -> str:
+    given = output or found.shown or found.name
+    letters = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in given)
+    return letters.strip("-_.") or "model"
+
+
+def _path_of(found: Run, output: str, uri: str) -> str:
+    """Returns a URI as `azureml://jobs/…`, by which the model remembers its job."""
+    base = str((found.outputs.get(output) or {}).get("uri") or "")
+    job = f"azureml://jobs/{found.name}/outputs"
+    if output and base and uri.startswith(base.rstrip("/")):
+        rest = uri[len(base.rstrip("/")) :].strip("/")
+        return f"{job}/{output}/paths/{rest}" if rest else f"{job}/{output}"
+    rest = uri.removeprefix(found.artifacts).strip("/")
+    return f"{job}/artifacts/paths/{rest or _made_folder(found)}"
+
+
+def _made_folder(found: Run) -> str:
+    """Returns the folder that most likely holds a model: the one below `outputs`, if there is one alone, or that."""
+    try:
+        entries, _ = places.listed(places.find(found.visit, places.below(found.artifacts, "outputs")))
+    except NotFound:
+        return "outputs"
+    return f"outputs/{entries[0].name}" if len(entries) == 1 else "outputs"
+
+
+def _guess(visit: Visit, uri: str) -> str:
+    try:
+        path = places.find(visit, uri)
+    except NotFound:
+        return "custom_model"
+    return "mlflow_model" if path.is_dir() and (path / "MLmodel").exists() else "custom_model"
+
+
+def do_cancel(visit: Visit) -> JsonObject:
+    """Cancels a job."""
+    visit.api.post(f"jobs/{segment(visit.call.ids['name'])}/cancel")
+    return {"said": "Being canceled."}
+
+
+def do_rerun(visit: Visit) -> JsonObject:
+    """Submits a job's body again, under a new name; its outputs go to places of their own."""
+    found = find(visit, visit.call.ids["name"])
+    body = {key: value for key, value in found.job.items() if key not in _NOT_SENT_AGAIN}
+    default = f"/{found.name}/"
+    body["outputs"] = {
+        name: {key: value for key, value in one.items() if not (key == "uri" and default in str(value))}
+        for name, one in found.outputs.items()
+    }
+    body["displayName"] = None if found.shown == found.name else found.shown
+    name = f"{secrets.choice(ADJECTIVES.split())}_{secrets.choice(NOUNS.split())}_{secrets.token_hex(4)}"
+    made = visit.api.put(f"jobs/{name}", {"properties": body})
+    return {"to": visit.link(f"/runs/{segment(made['name'])}")}
+
+
+def do_archive(visit: Visit) -> JsonObject:
+    """Archives a run, or brings it back."""
+    wanted = bool(visit.field("archived"))
+    visit.api.history(f"runs/{segment(visit.call.ids['name'])}", "PATCH", {"hidden": wanted})
+    return {"said": "Archived." if wanted else "Restored."}
+
+
+def do_delete(visit: Visit) -> JsonObject:
+    """Deletes a job that has ended."""
+    visit.api.delete(f"jobs/{segment(visit.call.ids['name'])}")
+    return {"to": visit.link("/jobs")}
+
+
+def do_register(visit: Visit) -> JsonObject:
+    """Registers what a job made as the next version of a model."""
+    name = visit.field("name", required=True)
+    properties = {
+        "modelUri": visit.field("path", required=True),
+        "modelType": visit.field("type") or "custom_model",
+        "description": visit.field("description") or None,
+    }
+    version = next_version(visit, "models", name)
+    visit.api.put(f"models/{segment(name)}/versions/{version}", {"properties": properties})
+    return {"to": visit.link(f"/model/{segment(f'{name}:{version}')}/details")}
+
+
+def next_version(visit: Visit, kind: str, name: str) -> str:
+    """Returns the version that comes next of an asset, "1" of one that is not there yet."""
+    try:
+        return str(visit.api.get(f"{kind}/{segment(name)}")["properties"]["nextVersion"] or "1")
+    except NotFound:
+        return "1"
+
+
+_ONE = "/runs/{name}"
+
+ROUTES = (
+    act(f"{_ONE}/cancel", do_cancel),
+    act(f"{_ONE}/rerun", do_rerun),
+    act(f"{_ONE}/archive", do_archive),
+    act(f"{_ONE}/delete", do_delete),
+    act(f"{_ONE}/register", do_register),
+)

@@ -1,0 +1,228 @@
+"""The tabs of a job's page, besides its overview: each takes the run and returns what it shows."""
+
+import json
+import re
+from pathlib import Path
+
+from lazulite.catalog.job_variables import JOB_VARIABLES
+from lazulite.environments.builders import uv
+from lazulite.errors import LazuliteError
+from lazulite.http.call import JsonObject
+from lazulite.identity.environment import client_environment
+from lazulite.ids import parse_asset
+from lazulite.studio import curves, files, job_acts, jobs, logs, places, records
+from lazulite.studio import shown as s
+from lazulite.studio.html import Child, Html, a, div, join, strong
+from lazulite.studio.run import Run
+
+# Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
+_LOGS = ("user_logs", "logs", "azureml-logs", "system_logs")
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
+_IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
+
+
+def metrics(found: Run) -> Html:
+    """Shows every metric as a curve, and images and tables that were logged."""
+    address = found.visit.link("/_studio/metrics", runs=found.name)
+    nothing = "This run has logged no metrics. mlflow.log_metric() and run.log() show here as they happen."
+    return div(curves.plots(address, live=not found.is_over, empty=nothing), _pictures(found), class_="stack")
+
+
+def _pictures(found: Run) -> Html | None:
+    """Shows the pictures that lie at the top of a run's artifacts or in `images`, where SDK v1 and MLflow log them."""
+    shown = []
+    for folder in ("", "images", "outputs"):
+        uri = places.below(found.artifacts, folder)
+        try:
+            entries, _ = places.listed(places.find(found.visit, uri))
+        except LazuliteError:
+            continue
+        pictures = [one for one in entries if one.is_image][:60]
+        if pictures:
+            shown.append(files.gallery(found.visit, found.artifacts, folder, pictures, _file_link(found)))
+    return s.card("Images", *shown) if shown else None
+
+
+def children(found: Run) -> Html:
+    """Shows the runs below this one."""
+    table = jobs.table(found.visit, found.children, empty=s.muted("None yet."), picks=True)
+    return s.card(None, table, class_="flush")
+
+
+def logs_of(found: Run) -> Html:
+    """Shows a run's logs, one at a time: the first rank's, or the one that was chosen."""
+    names = log_names(found)
+    if not names:
+        return s.empty("Nothing was printed yet." if not found.is_over else "This run left no logs.")
+    asked = found.visit.asked("log")
+    chosen = asked if asked in names else names[0]
+    tabs = [(name, found.link(tab="logs", log=name)) for name in names]
+    address = logs.of_file(found.visit, places.below(found.artifacts, chosen))
+    return join(s.tabs(tabs, chosen) if len(tabs) > 1 else None, logs.viewer(address, live=not found.is_over))
+
+
+def log_names(found: Run) -> list[str]:
+    """Lists a run's logs, the user's own first."""
+    try:
+        folder = places.find(found.visit, found.artifacts)
+    except LazuliteError:
+        return []
+    shown = [path for name in _LOGS for path in sorted((folder / name).rglob("*")) if path.is_file()]
+    return [path.relative_to(folder).as_posix() for path in shown[:200]]
+
+
+def files_of(found: Run) -> Html:
+    """Shows what the run wrote, and what it was given: each input and output is a root of its own."""
+    visit = found.visit
+    roots: dict[str, tuple[str, dict[str, str]]] = {"Outputs and logs": (found.artifacts, {})}
+    for which, values in (("output", found.outputs), ("input", found.inputs)):
+        for name, one in values.items():
+            uri = str(one.get("uri") or "")
+            if uri:
+                roots[f"{which} {name}"] = (uri, {which: name})
+    asked = next((f"{which} {visit.asked(which)}" for which in ("output", "input") if visit.asked(which)), "")
+    chosen = asked if asked in roots else "Outputs and logs"
+    root, query = roots[chosen]
+    tabs = [(words, found.link(tab="files", **more)) for words, (_, more) in roots.items()]
+
+    def link(path: str) -> str:
+        return found.link(tab="files", **query, path=path)
+
+    def beside(path: str) -> Child:
+        return (
+            job_acts.register(found, query.get("output", ""), places.below(root, path))
+            if "input" not in query
+            else None
+        )
+
+    try:
+        shown = files.browser(visit, root, visit.asked("path"), link, empty=s.empty("Nothing here yet."), beside=beside)
+    except LazuliteError as error:
+        shown = s.empty(error.message)
+    return join(s.tabs(tabs, chosen) if len(tabs) > 1 else None, shown)
+
+
+def _file_link(found: Run) -> files.Link:
+    return lambda path: found.link(tab="files", path=path)
+
+
+def code_of(found: Run) -> Html:
+    """Shows the code as it was submitted."""
+    asset = parse_asset(found.job["codeId"], "codes", found.visit.workspace)  # type: ignore[arg-type]
+    version = found.visit.api.get(f"codes/{asset.name}/versions/{asset.version}")
+    uri = str(version["properties"]["codeUri"])
+
+    def link(path: str) -> str:
+        return found.link(tab="code", path=path)
+
+    command = s.card("Command", s.source(str(found.job.get("command") or "")))
+    shown = files.browser(found.visit, uri, found.visit.asked("path"), link, empty=s.empty("No files."))
+    return div(command, shown, class_="stack")
+
+
+def environment(found: Run) -> Html:
+    """Shows what the job ran in: the environment, every package's version, every variable with its origin."""
+    plan = records.plan(found.visit, found.name)
+    variables = plan.get("variables") or {}
+    venv = Path(variables["VIRTUAL_ENV"]) if variables.get("VIRTUAL_ENV") else None
+    reference = str(found.job["environmentId"])
+    return div(
+        s.card("Environment", _reference(found, reference), _python(venv)),
+        _lock(venv),
+        _variables(found, variables) if variables else s.muted("Its variables are known once it has started."),
+        class_="stack",
+    )
+
+
+def _reference(found: Run, reference: str) -> Html:
+    name, _, version = reference.rpartition("/versions/")
+    name = name.rpartition("/")[2]
+    link = found.visit.link(f"/environments/{name}", version=version)
+    notes = [str(one["message"]) for one in found.details["warnings"]]
+    return s.facts(("Name", a(f"{name}:{version}", href=link)), ("Notes", join(*(div(note) for note in notes))))
+
+
+def _python(venv: Path | None) -> Html | None:
+    recipe = venv and venv / "recipe.json"
+    if not recipe or not recipe.exists():
+        return s.facts(("Python", s.mono(str(venv)))) if venv else None
+    told = json.loads(recipe.read_text(encoding="utf-8"))
+    wanted = told["python"].get("wanted")
+    version = told["python"]["version"] + (
+        f", {wanted} was asked for" if wanted and wanted != told["python"]["version"] else ""
+    )
+    return s.facts(
+        ("Python", version), ("Image", told["image"]), ("Built", s.moment(told["builtAt"])), ("In", s.mono(str(venv)))
+    )
+
+
+def _lock(venv: Path | None) -> Html | None:
+    lock = venv and venv / uv.LOCK
+    if not lock or not lock.exists():
+        return None
+    text = lock.read_text(encoding="utf-8", errors="replace")
+    return s.card("Lock", s.fold(f"{text.count('==')} packages, each with its version", s.source(text)))
+
+
+def _variables(found: Run, variables: dict[str, str]) -> Html:
+    rows = []
+    for name, value in sorted(variables.items()):
+        origin = origin_of(found, name)
+        shown = s.muted("hidden") if _SECRET.search(name) and value else s.mono(value)
+        rows.append(s.row(s.mono(name), shown, s.muted(origin), key=name))
+    return s.card("Variables", s.grid(["Name", "Value", "Set by"], rows, class_="dense"), class_="flush")
+
+
+def origin_of(found: Run, name: str) -> str:
+    """Says who set a variable of a job."""
+    if name in (found.job.get("environmentVariables") or {}):
+        return "the job"
+    known = (re.escape(one.name).replace(r"\{name\}", ".+") for one in JOB_VARIABLES if one.set_for != "none")
+    if any(re.fullmatch(pattern, name) for pattern in known):
+        return "Azure's contract"
+    if name in client_environment(found.visit.parts.settings):
+        return "what leads Azure clients here"
+    return "environment and machine"
+
+
+def usage(found: Run) -> Html:
+    """Shows processor and memory over the job's time."""
+    address = found.visit.link("/_studio/usage", run=found.name)
+    properties = found.record["properties"]
+    nothing = "Nothing was measured: samples are taken every second, and the job was over before the first."
+    spent = [(name.rpartition(".")[2], value) for name, value in properties.items() if name.startswith("lazulite.")]
+    return div(
+        s.card("In all", s.facts(*spent)) if spent else None,
+        curves.plots(address, live=not found.is_over, empty=nothing, plain=True),
+        class_="stack",
+    )
+
+
+def definition(found: Run) -> Html:
+    """Shows the job's body and its record as they are stored."""
+    body = json.dumps(found.job, indent=2, ensure_ascii=False) if found.job else ""
+    record = json.dumps(found.record, indent=2, ensure_ascii=False)
+    return div(
+        s.card("Job", s.source(body)) if body else None,
+        s.card("Run", s.fold("the record of run history", s.source(record), is_open=not body)),
+        class_="stack",
+    )
+
+
+def input_value(found: Run, one: JsonObject) -> Child:
+    """Shows an input: its value, or its URI with a way to what is there."""
+    value = str(one.get("value") if one.get("value") is not None else one.get("uri") or "")
+    if not _IS_PATH.match(value):
+        return s.mono(value)
+    name = next((name for name, other in found.inputs.items() if other is one), "")
+    return a(s.mono(value), href=found.link(tab="files", input=name))
+
+
+def models_of(found: Run) -> list[tuple[str, str]]:
+    """Lists the models that were registered from a run: (name, version)."""
+    return records.models_of(found.visit, found.name)
+
+
+def bold(words: str) -> Html:
+    """Shows a name that matters."""
+    return strong(words)

@@ -1,0 +1,17 @@
+"""Whether anything has changed, for pages to ask every second: the cheapest question there is."""
+
+import os
+
+from lazulite.http.call import Call, Reply
+from lazulite.http.parts import Parts
+from lazulite.http.routes import Route
+
+_PAUSE_MS = 1000
+
+
+def get(call: Call, parts: Parts) -> Reply:
+    """Answers `{state, pause_ms}`: a text that differs after every change and every start, and how long to wait."""
+    return Reply({"state": f"{os.getpid()}-{parts.db.changes}", "pause_ms": _PAUSE_MS})
+
+
+ROUTES = (Route("GET", "/_studio/pulse", get),)

@@ -1,0 +1,153 @@
+"""What Studio shows of runs and no API of Azure's can be asked for: lists over all experiments, events, usage."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+
+from lazulite import clock
+from lazulite.engine import folders, states
+from lazulite.http.call import JsonObject
+from lazulite.store import resources
+from lazulite.store.tables import runs as table
+from lazulite.studio.visit import Visit
+from lazulite.tracking import experiments, runs
+from lazulite.tracking.runs import Run
+
+PAGE = 50
+# What a filter by state means.
+STATES = {
+    "active": tuple(status for status in runs.STATUSES if status not in runs.ENDED),
+    "completed": ("Completed",),
+    "failed": ("Failed",),
+    "canceled": ("Canceled",),
+}
+
+
+def listed(
+    visit: Visit,
+    *,
+    state: str = "",
+    words: str = "",
+    experiment: str = "",
+    parent: str = "",
+    archived: bool = False,
+    before: int = 0,
+    limit: int = PAGE,
+) -> list[JsonObject]:
+    """Lists runs, the last ones first: `{number, name, shown, experiment, status, kind, target, created, …}`.
+
+    parent: whose children are meant, "" for topmost runs. before: a number to go on from.
+    """
+    if not visit.workspace:
+        return []
+    where: list[ColumnElement[bool]] = [table.c.parent == parent, table.c.is_archived.is_(archived)]
+    if before:
+        where.append(table.c.number < before)
+    if state in STATES:
+        where.append(table.c.status.in_(STATES[state]))
+    for word in words.split():
+        like = f"%{word.replace('%', '[%]')}%"
+        where.append(or_(table.c.name.ilike(like), table.c.id.ilike(like)))
+    scope = visit.workspace.scope
+    with visit.parts.db.read() as connection:
+        names = {one.id: one.name for one in experiments.all_of(connection, scope)}
+        if experiment:
+            where.append(table.c.experiment.in_([key for key, name in names.items() if name == experiment]))
+        found = runs.matching(connection, scope, *where, order_by=(table.c.number.desc(),), limit=limit)
+    return [shown(run, names.get(run.experiment, "")) for run in found]
+
+
+def shown(run: Run, experiment: str) -> JsonObject:
+    """Prints a run for lists."""
+    return {
+        "number": run.number,
+        "name": run.id,
+        "shown": run.name,
+        "experiment": experiment,
+        "status": run.status,
+        "kind": run.kind,
+        "is_job": run.is_job,
+        "target": run.target,
+        "by": run.created_by,
+        "created": clock.iso(run.created_at),
+        "started": clock.iso(run.started_at) if run.started_at else None,
+        "ended": clock.iso(run.ended_at) if run.ended_at else None,
+    }
+
+
+def experiment_names(visit: Visit) -> list[str]:
+    """Lists the experiments that are not archived, the newest first."""
+    if not visit.workspace:
+        return []
+    with visit.parts.db.read() as connection:
+        found = experiments.all_of(connection, visit.workspace.scope)
+    return [one.name for one in found if not one.is_archived]
+
+
+def events(visit: Visit, name: str) -> list[tuple[str, str, str]]:
+    """Lists what happened to a job: (state, when, why); nothing of a run that is none."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        job = states.find(connection, visit.workspace.scope, name)
+        found = states.events(connection, job) if job else []
+    return [(state, clock.iso(at), note) for state, at, note in found]
+
+
+def usage(visit: Visit, name: str) -> list[dict[str, Any]]:
+    """Lists a job's samples: `{at, processes, cpu_s, memory_bytes}`, as its guest wrote them."""
+    assert visit.workspace
+    path = folders.of_job(visit.parts.settings.home, visit.workspace.scope, name) / "usage.jsonl"
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [sample for line in lines if (sample := _sample(line))]
+
+
+def _sample(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:  # the line that is being written
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def plan(visit: Visit, name: str) -> JsonObject:
+    """Returns what a job's guest was told, {} before it starts: `{command, variables, ranks, …}`."""
+    assert visit.workspace
+    path = folders.of_job(visit.parts.settings.home, visit.workspace.scope, name) / "job.json"
+    try:
+        found: JsonObject = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def find_everywhere(visit: Visit, name: str) -> str | None:
+    """Returns the id of the workspace that has a run of this name, None when none has."""
+    with visit.parts.db.read() as connection:
+        found = (one for one in visit.workspaces if runs.get(connection, one.scope, name))
+        return next(map(str, found), None)
+
+
+def children(visit: Visit, name: str) -> Sequence[JsonObject]:
+    """Lists a run's children, oldest first."""
+    return listed(visit, parent=name, limit=1000)[::-1]
+
+
+def models_of(visit: Visit, name: str) -> list[tuple[str, str]]:
+    """Lists the models that were registered from a run: (name, version), the newest first."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        rows = resources.with_value(connection, visit.workspace.scope, "models", ("properties", "jobName"), name)
+    return [(row.place.name, row.place.version) for row in rows if row.place.version]
+
+
+def took(run: JsonObject) -> float | None:
+    """Returns for how many seconds a listed run ran, None of one that runs still or never did."""
+    if not run["started"] or not run["ended"]:
+        return None
+    return (datetime.fromisoformat(run["ended"]) - datetime.fromisoformat(run["started"])).total_seconds()
