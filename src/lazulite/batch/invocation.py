@@ -3,9 +3,12 @@
 Reads bodies and looks up where data lies; writes nothing.
 """
 
+import hashlib
+import json
 import re
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from lazulite.artifacts.locate import locate
 from lazulite.batch import deployments
 from lazulite.engine import references, sources
 from lazulite.errors import BadRequest, LazuliteError
-from lazulite.ids import WorkspaceId, check_name, parse_asset, parse_datastore
+from lazulite.ids import AssetId, WorkspaceId, check_name, parse_asset, parse_datastore
 from lazulite.store import assets, datastores
 from lazulite.store.resources import Resource
 
@@ -24,6 +27,7 @@ from lazulite.store.resources import Resource
 # _get_batch_job_scoring_output_uri; constants/_job/pipeline.py, PIPELINE_JOB_TYPE.
 STEP, OUTPUT = "batchscoring", "score"
 _INPUT = "job_data_path"
+_ANONYMOUS = "azureml_anonymous"
 _IS_BATCH = {"azureml.batchrun": "true"}
 _IS_PIPELINE = {"azureml.jobtype": "azureml.pipelinejob"}
 # What a job's run says of where it comes from; lists of jobs are found by them.
@@ -213,40 +217,67 @@ def _uri(text: str) -> str:
     return text.replace("/versions/labels/", "/labels/")
 
 
-def pipeline(
+@dataclass(frozen=True)
+class Work:
+    """What an invocation becomes. body: ARM's `properties` of a Pipeline. component: of its step, to be registered."""
+
+    body: dict[str, Any]
+    component: AssetId | None = None
+    component_spec: dict[str, Any] = field(default_factory=dict)
+
+
+def work(
     connection: Connection, home: Path, workspace: WorkspaceId, deployed: Resource, asked: Asked, environment: str
-) -> dict[str, Any]:
-    """Returns the body of the job that a deployment makes of an invocation, ARM's `properties` of a Pipeline.
+) -> Work:
+    """Returns the job that a deployment makes of an invocation.
 
     environment: what an MLflow model asks for by itself, where its deployment has none. Raises BadRequest.
     """
     endpoint = deployed.place.name.partition("/")[0]
     about = {"displayName": endpoint, **asked.about, "experimentName": asked.experiment or endpoint}
     properties = {ENDPOINT_PROPERTY: endpoint, DEPLOYMENT_PROPERTY: deployed.place.name}
-    shared = {"jobType": "Pipeline", **about, "properties": properties, "inputs": asked.inputs}
     tags = {**fields.texts(about, "properties.tags"), **_IS_BATCH}
-    if deployments.is_pipeline(deployed.body["properties"]):
-        configuration = deployed.body["properties"]["deploymentConfiguration"]
-        return {
+    shared = {"jobType": "Pipeline", **about, "tags": tags, "properties": properties, "inputs": asked.inputs}
+    if not deployments.is_pipeline(deployed.body["properties"]):
+        told = _told(deployed.body["properties"], asked)
+        deployments.find_parts(connection, home, workspace, told)
+        return _scoring(workspace, shared, told, asked, environment)
+    configuration = deployed.body["properties"]["deploymentConfiguration"]
+    return Work(
+        {
             **shared,
             "tags": {**tags, **_IS_PIPELINE},
             "componentId": _component_id(connection, workspace, configuration),
             "outputs": asked.outputs,
             "settings": configuration["settings"],
-            "jobs": {},
         }
-    told = _told(deployed.body["properties"], asked)
-    deployments.find_parts(connection, home, workspace, told)
-    (name,) = _one_input(asked)
+    )
+
+
+def _scoring(
+    workspace: WorkspaceId, shared: dict[str, Any], told: dict[str, Any], asked: Asked, environment: str
+) -> Work:
+    """Returns the pipeline of one parallel step that a model deployment runs."""
+    name, kind = _one_input(asked)
     output, told["outputFileName"] = _one_output(asked, told["outputFileName"])
-    bound = {"value": f"${{{{parent.inputs.{name}}}}}", "job_input_type": _LITERAL}
-    return {
+    spec = _component_spec(told, kind, environment)
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).digest()
+    component = AssetId(workspace, "components", _ANONYMOUS, version=str(uuid.UUID(bytes=digest[:16])))
+    step = {
+        "type": "parallel",
+        "name": STEP,
+        "componentId": str(component),
+        "inputs": {_INPUT: {"value": f"${{{{parent.inputs.{name}}}}}", "job_input_type": _LITERAL}},
+        "outputs": {OUTPUT: {"value": f"${{{{parent.outputs.{OUTPUT}}}}}", "type": _LITERAL}},
+        **_settings(told),
+    }
+    body = {
         **shared,
-        "tags": tags,
         "outputs": {OUTPUT: output},
         "settings": {"force_rerun": True, "continue_on_step_failure": False},
-        "jobs": {STEP: {**_step(told, environment), "inputs": {_INPUT: bound}}},
+        "jobs": {STEP: step},
     }
+    return Work(body, component, {**spec, "version": component.version})
 
 
 def _component_id(connection: Connection, workspace: WorkspaceId, configuration: dict[str, Any]) -> str:
@@ -261,28 +292,28 @@ def _told(deployed: dict[str, Any], asked: Asked) -> dict[str, Any]:
     retry = {**deployed["retrySettings"], **fields.nested(asked.overrides, "properties.retrySettings")}
     settings = deployments.settings({**deployed, **asked.overrides, "retrySettings": retry})
     resources = dict(deployed["resources"])
-    for name, field in (("instancecount", "instanceCount"), ("instancetype", "instanceType")):
-        if asked.compute.get(name) is not None:
-            resources[field] = asked.compute[name]
+    for name in ("instanceCount", "instanceType"):
+        if asked.compute.get(name.lower()) is not None:
+            resources[name] = asked.compute[name.lower()]
     target = fields.text(asked.compute, "properties.compute.target")
     compute = {"compute": target} if target and target != "local" else {}
     return deployments.complete({**deployed, **settings, "resources": resources, **compute})
 
 
-def _one_input(asked: Asked) -> list[str]:
-    """Returns the name of the one input that a model deployment takes.
+def _one_input(asked: Asked) -> tuple[str, str]:
+    """Returns name and type of the one input that a model deployment takes.
 
     Source: learn.microsoft.com/azure/machine-learning/how-to-access-data-batch-endpoints-jobs, the table of types.
     """
-    kinds = [one["jobInputType"] for one in asked.inputs.values()]
-    if len(kinds) != 1 or kinds[0] == _LITERAL:
-        given = ", ".join(f"{name} ({one['jobInputType']})" for name, one in asked.inputs.items()) or "none"
+    found = [(name, str(one["jobInputType"])) for name, one in asked.inputs.items()]
+    if len(found) != 1 or found[0][1] == _LITERAL:
+        given = ", ".join(f"{name} ({kind})" for name, kind in found) or "none"
         raise BadRequest(
             f"A model deployment takes exactly one data input and no literals; the invocation has {given}.",
             target="properties.inputData",
             hint="Give it a file or a folder, as `input=Input(path=...)` does.",
         )
-    return list(asked.inputs)
+    return found[0]
 
 
 def _one_output(asked: Asked, file_name: str) -> tuple[dict[str, Any], str]:
@@ -304,9 +335,9 @@ def _one_output(asked: Asked, file_name: str) -> tuple[dict[str, Any], str]:
     return {"jobOutputType": "uri_folder"}, file_name
 
 
-def _step(told: dict[str, Any], environment: str) -> dict[str, Any]:
-    """Returns the parallel step, whose fields are the SDK's own, and some that only batch endpoints have."""
-    code, retry = told.get("codeConfiguration") or {}, told["retrySettings"]
+def _component_spec(told: dict[str, Any], kind: str, environment: str) -> dict[str, Any]:
+    """Returns the spec of the component that scores: what runs, on what. It never stands for an earlier run."""
+    code = told.get("codeConfiguration") or {}
     task = {
         "type": "run_function",
         "model": told["model"]["assetId"],
@@ -315,17 +346,28 @@ def _step(told: dict[str, Any], environment: str) -> dict[str, Any]:
         "environment": told.get("environmentId") or environment,
         "append_row_to": f"${{{{outputs.{OUTPUT}}}}}" if told["outputAction"] == "AppendRow" else None,
     }
+    return {
+        "name": _ANONYMOUS,
+        "display_name": STEP,
+        "type": "parallel",
+        "is_deterministic": False,
+        "inputs": {_INPUT: {"type": kind}},
+        "outputs": {OUTPUT: {"type": "uri_folder"}},
+        "input_data": f"${{{{inputs.{_INPUT}}}}}",
+        "task": {name: value for name, value in task.items() if value},
+    }
+
+
+def _settings(told: dict[str, Any]) -> dict[str, Any]:
+    """Returns a parallel step's settings: the SDK's own, and two that only batch endpoints have."""
     resources = {"instance_count": told["resources"]["instanceCount"]}
     if told["resources"].get("instanceType"):
         resources["instance_type"] = told["resources"]["instanceType"]
+    retry = told["retrySettings"]
     return {
-        "type": "parallel",
-        "name": STEP,
         **({"computeId": told["compute"]} if told.get("compute") else {}),
         "resources": resources,
         "environment_variables": told["environmentVariables"],
-        "outputs": {OUTPUT: {"value": f"${{{{parent.outputs.{OUTPUT}}}}}", "type": _LITERAL}},
-        "input_data": f"${{{{inputs.{_INPUT}}}}}",
         "mini_batch_size": told["miniBatchSize"],
         "max_concurrency_per_instance": told["maxConcurrencyPerInstance"],
         "error_threshold": told["errorThreshold"],
@@ -334,7 +376,6 @@ def _step(told: dict[str, Any], environment: str) -> dict[str, Any]:
             "max_retries": retry["maxRetries"],
             "timeout": clock.seconds(retry["timeout"], "retrySettings.timeout", 30),
         },
-        "task": {name: value for name, value in task.items() if value},
         "output_file_name": told["outputFileName"],
         "bi_output": f"${{{{outputs.{OUTPUT}}}}}",
     }

@@ -48,9 +48,12 @@ def invoke(call: Call, parts: Parts) -> Reply:
             return Reply(_show(connection, workspace, before), 200)
         deployed = _chosen(connection, workspace, endpoint, call)
         environment = _environment(connection, call, parts, workspace, deployed)
-        body = invocation.pipeline(connection, parts.settings.home, workspace, deployed, asked, environment)
+        work = invocation.work(connection, parts.settings.home, workspace, deployed, asked, environment)
+        if work.component:
+            spec = {"componentSpec": work.component_spec, "isAnonymous": True, "properties": {}, "tags": {}}
+            assets.register(connection, work.component, spec, now=call.now, who=who)
         properties = {_REQUEST_PROPERTY: request} if request else {}
-        new = NewJob(body=body, name=name, created_by=who, properties=properties)
+        new = NewJob(body=work.body, name=name, created_by=who, properties=properties)
         job = submit.submit(connection, parts.settings.home, workspace, new, call.now)
         shown = _show(connection, workspace, job)
     parts.engine.wake()
