@@ -86,6 +86,26 @@ def test_logging_json_of_the_app_counts(deploy):
     assert "JSON deep" in deploy(script, files={"logging.json": json.dumps(config)}).start().log.splitlines()
 
 
+def test_logging_json_may_form_the_servers_own_lines(deploy):
+    config = {
+        "version": 1,
+        "formatters": {
+            "own": {
+                "class": "azureml_inference_server_http.log_config.AMLLogFormatter",
+                "format": "OWN %(name)s %(message)s",
+            }
+        },
+        "handlers": {"own": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "own"}},
+        "loggers": {"azmlinfsrv": {"level": "INFO", "handlers": ["own"], "propagate": False}},
+    }
+    script = "def init(): print('hello')\ndef run(data): 1 / 0"
+    worker = deploy(script, files={"logging.json": json.dumps(config)}).start()
+    worker.score(b"x")
+    log = worker.log
+    assert "OWN azmlinfsrv.print hello" in log and "OWN azmlinfsrv Encountered Exception: " in log
+    assert "OWN azmlinfsrv POST /score 500" in wait_until(lambda: "POST" in worker.log and worker.log)
+
+
 def test_every_request_is_a_line(deploy):
     worker = deploy("def init(): pass\ndef run(data): return data").start()
     client = worker.connect()

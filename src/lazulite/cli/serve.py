@@ -55,6 +55,7 @@ class Crew:
 
     async def give_back(self, address: Path) -> None:
         """Hears that a worker has answered; one that was replaced meanwhile has its successor at the same address."""
+        self._show_output()  # what it printed meanwhile is there before its answer
         async with self._changed:
             if self._is_settled and not self._trouble and address not in self._free:
                 self._free.append(address)

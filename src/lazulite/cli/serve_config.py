@@ -78,6 +78,8 @@ def settings(config: ServeConfig) -> Iterator[str]:
     yield f"Server Port: {config.ports[0]}"
     yield f"Health Port: {config.ports[-1]}"
     yield f"Application Insights Enabled: {told['AML_APP_INSIGHTS_ENABLED']}"
+    if told.get("AML_APP_INSIGHTS_KEY"):
+        yield "Application Insights Key: AppInsights key provided"
     if config.origins:
         yield f"CORS for the specified origins: Enabling CORS for {told['AML_CORS_ORIGINS']}"
 
@@ -139,5 +141,8 @@ def _note_telemetry(arguments: Arguments, told: dict[str, str], notes: list[str]
     if key:
         told["AML_APP_INSIGHTS_KEY"] = key
         notes.append("Nothing is sent to Application Insights: no telemetry leaves this machine.")
-    if key and is_asked and not _UUID.fullmatch(key):
+    if is_asked and _UUID.fullmatch(key):
+        notes.append("Valid Application Insights instrumentation key provided.")
+    elif key and is_asked:
+        notes.append("Application Insights has been disabled.")
         notes.append("Invalid Application Insights instrumentation key provided.")

@@ -37,6 +37,11 @@ class Console:
         self._pid = os.getpid()
         self._second = -1
         self._time = ""
+        self._is_logging = False
+
+    def use_logging(self) -> None:
+        """Hands every line to logging from now on: the script's own logging.json says what becomes of them."""
+        self._is_logging = True
 
     def note_pid(self) -> None:
         """Learns the process's id anew; a forked child has another."""
@@ -44,11 +49,11 @@ class Console:
 
     def info(self, message: str, name: str = OWN_NAME) -> None:
         """Writes a line of level INFO."""
-        self._write("I", name, message)
+        self._write("I", name, message) if not self._is_logging else logging.getLogger(name).info("%s", message)
 
     def error(self, message: str, name: str = OWN_NAME) -> None:
         """Writes a line of level ERROR."""
-        self._write("E", name, message)
+        self._write("E", name, message) if not self._is_logging else logging.getLogger(name).error("%s", message)
 
     def _write(self, level: str, name: str, message: str) -> None:
         now = time.time()
@@ -88,14 +93,14 @@ class AccessLog:
         self._console.info("%s %s %d %.3fms %s" % (method, target, status, duration_s * 1000, size))
 
 
-def open_console(app_root: str, level: str) -> Console:
+def open_console(app_root: str, level: str, entry_script: str = "") -> Console:
     """Takes over standard output and error, `print` and logging for the rest of the process.
 
     - Output appears line by line, whatever it is redirected to; text that cannot be encoded does no harm.
     - `print(...)` to standard output becomes a line of the logger `azmlinfsrv.print`, as on Azure.
     - Loggers without handlers of their own show everything from `level` on. On Azure they show nothing below WARNING,
       which is why so much logging "appears nowhere". A script's own `logging.basicConfig` works as ever.
-    - A `logging.json` in app_root is applied, as on Azure.
+    - A `logging.json` in app_root, or else beside the script, is applied, as on Azure, to the server's own lines too.
     - A crash in C code prints where the script was. Source of all "as on Azure": azureml-inference-server-http 1.5.1.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -104,7 +109,9 @@ def open_console(app_root: str, level: str) -> Console:
     console = Console()
     os.register_at_fork(after_in_child=console.note_pid)
     builtins.print = _print_to(console, builtins.print)
-    _show_logging(app_root, level)
+    _show_logging(level)
+    if _configure_logging((app_root, os.path.dirname(os.path.join(app_root, entry_script)))):
+        console.use_logging()
     return console
 
 
@@ -121,13 +128,20 @@ def _print_to(console: Console, default: Callable[..., None]) -> Callable[..., N
     return print
 
 
-def _show_logging(app_root: str, level: str) -> None:
+def _show_logging(level: str) -> None:
     last_resort = logging.StreamHandler(sys.stdout)
     last_resort.setFormatter(Formatter())
     logging.lastResort = last_resort
     known = logging.getLevelName(level.upper())
     logging.getLogger().setLevel(known if isinstance(known, int) else logging.INFO)
-    path = os.path.join(app_root, "logging.json")
-    if os.path.isfile(path):
-        with open(path, encoding="utf-8") as file:
-            logging.config.dictConfig(json.load(file))
+
+
+def _configure_logging(folders: tuple[str, ...]) -> bool:
+    """Applies the first logging.json; returns whether it says something of the server's own loggers."""
+    path = next((path for path in (os.path.join(one, "logging.json") for one in folders) if os.path.isfile(path)), None)
+    if path is None:
+        return False
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    logging.config.dictConfig(config)
+    return OWN_NAME in config.get("loggers", {}) or "root" in config

@@ -48,13 +48,14 @@ def main(arguments: list[str]) -> int:
     what_fails = "The entry script could not be loaded"
     try:
         standins.install()
-        console = open_console(app_root, os.environ.get("AZUREML_LOG_LEVEL", "INFO"))
+        entry_script = os.environ.get("AZUREML_ENTRY_SCRIPT", "")
+        console = open_console(app_root, os.environ.get("AZUREML_LOG_LEVEL", "INFO"), entry_script)
         collection = _collection(console)
         loaded = _load(app_root, console)
         what_fails = _INIT_FAILED
         console.info("Invoking user's init function", script.LOGGER)
         loaded.init()
-        console.info("User's init function has completed", script.LOGGER)
+        console.info("Users's init has completed successfully", script.LOGGER)
         what_fails = "The service could not be described"
         swagger = _swagger(loaded, app_root)
     except BaseException as error:  # a script may raise anything; the status file tells what
