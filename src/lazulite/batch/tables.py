@@ -6,7 +6,6 @@ that its size is one of bytes, v1/how-to-debug-parallel-run-step, mini_batch_siz
 """
 
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ import yaml
 
 from lazulite.batch import listing
 from lazulite.batch.order import Order
-from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.engine import mltables
+from lazulite.errors import NotImplementedHere
 
 _KINDS = {"read_delimited": "delimited", "read_json_lines": "json_lines", "read_parquet": "parquet"}
 _PARTITION = "extract_columns_from_partition_format"
@@ -79,13 +79,8 @@ def described(table: Mapping[str, Any], keys: Mapping[str, Any]) -> str:
 
 def read(folder: str) -> Table:
     """Reads a folder's MLTable. Raises BadRequest for what is none, NotImplementedHere for what cannot be done here."""
-    try:
-        said = yaml.safe_load(Path(folder, "MLTable").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadRequest(f"The MLTable of the input cannot be read: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("paths"), list):
-        raise BadRequest("The MLTable of the input has no list called paths.")
-    made: dict[str, Any] = {"kind": "", "patterns": tuple(_pattern(one) for one in said["paths"])}
+    made: dict[str, Any] = {"kind": "", "patterns": tuple(mltables.patterns(Path(folder)))}
+    said = yaml.safe_load(Path(folder, "MLTable").read_text(encoding="utf-8"))
     for step in said.get("transformations") or ():
         name, options = (step, {}) if isinstance(step, str) else next(iter(step.items()))
         made.update(_step(name, options))
@@ -106,25 +101,6 @@ def _step(name: str, options: Any) -> dict[str, Any]:
         f"The MLTable of the input has the transformation {name}; in parallel jobs Lazulite does {known}.",
         hint="Do the rest in run(), or in a step before.",
     )
-
-
-def _pattern(entry: Any) -> re.Pattern[str]:
-    kind, path = next(iter(entry.items())) if isinstance(entry, dict) and entry else ("", "")
-    if kind not in ("file", "folder", "pattern") or not isinstance(path, str):
-        raise BadRequest(f"The MLTable of the input has a path that is no file, folder or pattern: {entry!r}.")
-    if "://" in path or path.startswith("/"):
-        raise NotImplementedHere(
-            f"The MLTable of the input leads to {path}; in parallel jobs its paths must lie in its own folder."
-        )
-    bare = os.path.normpath(path)
-    if kind == "folder":
-        return re.compile("(?!MLTable$).*" if bare == "." else f"{re.escape(bare)}/.*", re.DOTALL)
-    return re.compile(_glob(bare) if kind == "pattern" else re.escape(bare), re.DOTALL)
-
-
-def _glob(text: str) -> str:
-    parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(parts.get(one) or re.escape(one) for one in re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", text))
 
 
 def _partition_pattern(text: str) -> re.Pattern[str]:

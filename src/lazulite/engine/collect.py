@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.artifacts import lines
-from lazulite.engine import blame, computes, folders, kinds, processes, ranks, references, stage, states
+from lazulite.engine import blame, computes, conductor, folders, kinds, processes, ranks, references, stage, states
+from lazulite.engine.parallel import Parallel
 from lazulite.engine.spec import MODELS, JobSpec, Output, outputs_of
 from lazulite.engine.states import Change, Job
 from lazulite.errors import BadRequest, Conflict, LazuliteError, UserCodeError
@@ -82,6 +83,8 @@ def collect(home: Path, job: Job, ending: Ending) -> Change:
         if (folder / "code").is_dir():
             stage.keep(folder / "code" / name, artifacts / name)
     told, spec = read(folder), kinds.spec_of(job)
+    if isinstance(spec, Parallel):
+        return _parallel(told, spec, folder, artifacts)
     if told is None:
         return _lost(ending.is_low_priority)
     if told.reason == "exited" and told.code == 0:
@@ -90,6 +93,18 @@ def collect(home: Path, job: Job, ending: Ending) -> Change:
     if ending.said and ending.said.get("message"):
         error |= {"message": f"{ending.said['message']} {error['message']}"}
     return Change("Failed", error=error)
+
+
+def _parallel(told: Exit | None, spec: Parallel, folder: Path, artifacts: Path) -> Change:
+    """Returns a parallel job's last change. One that was killed goes on: its journal knows what is finished."""
+    said = conductor.read(folder)
+    if told is None or (told.reason == "exited" and told.code < 0 and not said):
+        return Change("Queued", note="The job goes on: its process was killed, or the machine stopped.")
+    if told.reason == "exited" and said and said.state == "completed":
+        return Change("Completed", warnings=said.warnings)
+    if told.reason == "exited" and said:
+        return Change("Failed", error=UserCodeError(said.message, code=said.code).wire())
+    return Change("Failed", error=_failure(told, spec, folder / "code", artifacts).wire())
 
 
 def _lost(is_low_priority: bool) -> Change:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite.engine import spec
+from lazulite.engine import parallel, spec
 from lazulite.engine.courses import Course, Scene
 from lazulite.engine.pipeline import accept, course
 from lazulite.engine.spec import JobSpec
@@ -43,6 +43,7 @@ class Parent:
 
 KINDS: Mapping[str, Leaf | Parent] = {
     "Command": Leaf(spec.spec_of),
+    "Parallel": Leaf(parallel.spec_of),
     "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),
 }
 

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from lazulite import clock
-from lazulite.engine import bindings, processes, ranks
+from lazulite.engine import bindings, conductor, processes, ranks
 from lazulite.engine.executors.process import Launcher
+from lazulite.engine.parallel import Parallel
 from lazulite.engine.prepare import Prepared
 from lazulite.engine.spec import LITERAL, JobSpec
 from lazulite.engine.stage import Staged
@@ -36,16 +37,21 @@ def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Pre
 def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Prepared, staged: Staged) -> str:
     """Writes job.json, mode 0600, since it holds a token; returns the command with its bindings replaced."""
     spec = made.spec
-    shares = (os.cpu_count() or 1) / ranks.count(spec)
+    own, processes_count, is_isolated = dict[str, str](), ranks.count(spec), has_views
     command = bindings.bind(spec.command, staged.values, "command")
+    if isinstance(spec, Parallel):  # its workers are isolated, each by itself
+        own, processes_count, is_isolated = conductor.variables(spec, staged), conductor.workers(spec), False
+        command = conductor.command(staged.folder)
+        conductor.write(made, spec, staged, has_views)
     plan = {
         "folder": str(staged.code),
         "command": command,
         "variables": {
-            **processes.environment(made.environment.python, shares, os.environ),
+            **processes.environment(made.environment.python, (os.cpu_count() or 1) / processes_count, os.environ),
             **client_environment(settings),
             **made.environment.variables,
             **variables(settings, signing_key, made, staged, clock.now()),
+            **own,
             **spec.variables,
             "LAZULITE_JOB_FOLDER": str(staged.folder),
         },
@@ -53,7 +59,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
             {"log": str(staged.artifacts / "user_logs" / rank.log), "variables": rank.variables}
             for rank in ranks.ranks_of(spec, _free_ports(ranks.ports_needed(spec)))
         ],
-        "isolated": has_views,
+        "isolated": is_isolated,
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
         "writable": [str(path) for path in staged.writable],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lazulite.engine import computes, kinds, sources
+from lazulite.engine.parallel import Parallel
 from lazulite.engine.sources import Sources
 from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Job
@@ -52,6 +53,8 @@ def _left_undone(spec: JobSpec) -> list[str]:
     left = []
     if spec.services:
         left.append(f"Services are not started with jobs here: {', '.join(spec.services)}.")
-    if spec.nodes > 1 and not spec.distribution:
+    if isinstance(spec, Parallel):
+        left += [f"{name} in program_arguments has no effect here." for name in spec.unheard]
+    elif spec.nodes > 1 and not spec.distribution:
         left.append(f"The job has {spec.nodes} nodes but no distribution: its command runs on the first only.")
     return left

@@ -25,12 +25,16 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Input:
-    """One input. kind: `literal` or one of TYPES; text: the literal's value, or the URI of all else."""
+    """One input. kind: `literal` or one of TYPES; text: the literal's value, or the URI of all else.
+
+    is_contained: a folder, too, is placed in one that holds nothing else, under its own name.
+    """
 
     name: str
     kind: str
     text: str
     mode: str = "ReadOnlyMount"
+    is_contained: bool = False
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _place_input(
     if wanted.mode.startswith("Eval"):
         _place_table(staged, path, folder, has_views and wanted.mode == "EvalMount")
         return str(folder)
-    target = folder / path.name if path.is_file() else folder
+    target = folder / path.name if path.is_file() or wanted.is_contained else folder
     if has_views and not wanted.mode.endswith("Download"):
         _make_like(path, target)
         staged.views.append((path, target))

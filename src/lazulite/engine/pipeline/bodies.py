@@ -269,7 +269,7 @@ def _parallel(frame: Frame, step: Step, component: Component, world: World) -> d
     for name in ("task", "retry_settings"):
         merged[name] = {**_mapping(component.spec, name), **_mapping(step.node, name)}
     kept = {name: one for name, one in merged.items() if not name.startswith(("_", "$")) and name != "componentId"}
-    return {**values.filled(kept, world, step.field), **_process(frame, step, component, world)}
+    return {**_process(frame, step, component, world), "parallel": values.filled(kept, world, step.field)}
 
 
 def _pipeline(frame: Frame, step: Step, component: Component, world: World) -> dict[str, Any]:
