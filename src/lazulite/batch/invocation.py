@@ -74,13 +74,13 @@ def read(connection: Connection, home: Path, workspace: WorkspaceId, body: Mappi
     """
     outer = fields.nested(_lower(body), "properties")
     known = {name.lower(): name for name in _FIELDS}
-    unknown = sorted(set(outer) - set(known))
+    unknown = sorted(name for name in outer if name.lower() not in known)
     if unknown:
         raise BadRequest(
             f"properties.{unknown[0]} is no field of an invocation. There are {', '.join(_FIELDS)}.",
             target=f"properties.{unknown[0]}",
         )
-    given = {known[name]: value for name, value in outer.items() if value is not None}
+    given = {known[name]: value for name, value in _lower(outer).items() if value is not None}
     look = _Look(connection, home, workspace)
     about: dict[str, Any] = {name: given[name] for name in ("description", "displayName", "tags") if name in given}
     return Asked(
