@@ -60,7 +60,7 @@ def apply(shown: Json, arguments: Arguments) -> None:
         path, equals, text = words.partition("=")
         if not path or not equals:
             raise Misuse(f'"{words}" is not PATH=VALUE.', hint="Write --set tags.team=vision.")
-        _set(shown, steps(path), read(text))
+        put(shown, path, read(text))
     for words in arguments.add:
         _add(shown, words, read)
     for words in arguments.remove:
@@ -82,9 +82,11 @@ def steps(path: str) -> list[str]:
     return [bracketed or plain for bracketed, plain in _STEP.findall(path)]
 
 
-def _set(root: Json, path: Sequence[str], value: Json) -> None:
-    *levels, last = path
-    _put(_walk(root, levels, makes=True), last, value, path)
+def put(root: Json, path: str, value: Json) -> None:
+    """Sets one field, in place; objects that are missing on the way come into being."""
+    whole = steps(path)
+    *levels, last = whole
+    _put(_walk(root, levels, makes=True), last, value, whole)
 
 
 def _put(parent: Json, step: str, value: Json, path: Sequence[str]) -> None:

@@ -15,7 +15,10 @@ _ENVIRONMENT = Asset("environment", "environments", ENVIRONMENT)
 _FIELDS = (
     flag("--image", "-i", help="The image to start from."),
     flag("--conda-file", "-c", metavar="YAML", help="The conda file to put on top."),
+    flag("--build-context", "-b", metavar="DIR", help="The folder to build it of, instead of an image."),
+    flag("--dockerfile-path", "-d", metavar="FILE", help="The Dockerfile within that folder; Dockerfile if not given."),
     flag("--os-type", choices=("linux", "windows"), help="What it runs on."),
+    flag("--datastore", metavar="NAME", help="The datastore to upload the build context to."),
     DESCRIPTION,
     TAGS,
 )

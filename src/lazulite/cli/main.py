@@ -31,9 +31,13 @@ NOUNS: Table = {
     "data": ("lazulite.cli.data", "Data assets: named, versioned files and folders."),
     "environment": ("lazulite.cli.environment", "Environments: what a script runs in."),
     "model": ("lazulite.cli.model", "Models: named, versioned files and folders to serve."),
+    "component": ("lazulite.cli.component", "Components: named, versioned steps of pipelines."),
     "job": ("lazulite.cli.job", "Jobs: commands that run on a compute, and what they leave."),
+    "schedule": ("lazulite.cli.schedule", "Schedules: jobs that start by themselves."),
     "online-endpoint": ("lazulite.cli.online_endpoint", "Online endpoints: addresses that score."),
     "online-deployment": ("lazulite.cli.online_deployment", "Online deployments: what answers at an endpoint."),
+    "registry": ("lazulite.cli.registry", "Registries: assets that several workspaces share."),
+    "connection": ("lazulite.cli.connection", "Connections: addresses elsewhere, and how to log in there."),
     "batch-endpoint": ("lazulite.cli.batch_endpoint", "Batch endpoints: addresses that start jobs over many files."),
     "batch-deployment": ("lazulite.cli.batch_deployment", "Batch deployments: what scores the files."),
 }

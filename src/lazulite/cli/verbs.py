@@ -3,13 +3,14 @@
 import argparse
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lazulite.cli import late
+from lazulite.cli import changes, late
 from lazulite.cli.entities import Field, entity
 from lazulite.cli.grammar import OUTPUT, SCOPE, Arguments, Command, Flag, Json, flag
 from lazulite.cli.session import Session, open_workspace
@@ -24,12 +25,12 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """Reads `FIELD=VALUE`, for argparse; a value that is JSON is taken as what it says, any other as text."""
+    """Reads `FIELD=VALUE`, for argparse: text, of which azure-ai-ml makes what the field is, or JSON's {} and []."""
     name, value = pair(text)
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    if value[:1] in ("{", "["):
+        with suppress(ValueError):
+            return name, json.loads(value)
+    return name, value
 
 
 def readable(text: str) -> str:
@@ -54,11 +55,18 @@ SET = flag(
     default=[],
     help="Fields to set, as in the YAML file; a dot goes a level down: tags.team=vision.",
 )
+REGISTRY = flag("--registry-name", metavar="NAME", help="A registry, whose assets are meant instead of a workspace's.")
+WEB = flag("--web", "-e", action="store_true", help="Show its page in the browser.")
+SKIP_VALIDATION = flag("--skip-validation", action="store_true", help="Leave out what the client checks beforehand.")
 NO_WAIT = flag("--no-wait", action="store_true", help="Return as soon as the request is accepted.")
 YES = flag("--yes", "-y", action="store_true", help="Taken, as az does; nothing is asked here.")
 DESCRIPTION = flag("--description", help="What it is, for people.")
 TAGS = flag("--tags", nargs="+", action="extend", type=pair, metavar="NAME=VALUE", help="Tags to put on it.")
 MAX_RESULTS = flag("--max-results", "-r", type=int, metavar="N", help="At most so many.")
+
+
+# Flags that stand for a field within another.
+_NESTED = {"identity_type": "identity.type"}
 
 
 @dataclass(frozen=True)
@@ -113,15 +121,30 @@ def creating(noun: Noun, own: tuple[Flag, ...], example: str) -> Command:
     return Command("create", what, run, (FILE, *own, SET, NO_WAIT, *COMMON), example)
 
 
-def updating(noun: Noun) -> Command:
-    """Makes `update`."""
+def updating(noun: Noun, own: tuple[Flag, ...] = ()) -> Command:
+    """Makes `update`. own: flags that stand for fields."""
 
     def run(arguments: Arguments) -> Json:
         session = open_workspace(arguments)
-        sdk().update(session, noun.word, {"name": arguments.name}, dict(arguments.set), not arguments.no_wait)
+        alter(session, noun.word, {"name": arguments.name}, arguments, own)
         return noun.show(session, arguments.name)
 
-    return Command("update", f"Change fields of a {noun.word}.", run, (NAME, SET, NO_WAIT, *COMMON))
+    return Command("update", f"Change fields of a {noun.word}.", run, (NAME, *own, *changes.FLAGS, NO_WAIT, *COMMON))
+
+
+def alter(
+    session: Session, word: str, which: Mapping[str, str], arguments: Arguments, own: Sequence[Flag] = ()
+) -> None:
+    """Changes what is there as `--set`, `--add`, `--remove` and flags of its own say, or a file, if one is given."""
+    given = fields(arguments, own)
+
+    def change(shown: Json) -> None:
+        for field, value in given.items():
+            changes.put(shown, field, value)
+        changes.apply(shown, arguments)
+
+    wait = not getattr(arguments, "no_wait", False)
+    sdk().alter(session, word, which, change, wait, file=getattr(arguments, "file", None))
 
 
 def deleting(noun: Noun) -> Command:
@@ -138,10 +161,15 @@ def deleting(noun: Noun) -> Command:
 
 def overrides(arguments: Arguments, own: Sequence[Flag]) -> dict[str, Any]:
     """Returns what the flags and `--set` say instead of the YAML file: `{"min_instances": 2, "tags.a": "b"}`."""
+    return fields(arguments, own) | dict(arguments.set)
+
+
+def fields(arguments: Arguments, own: Sequence[Flag]) -> dict[str, Any]:
+    """Returns what the flags that stand for fields say: `{"min_instances": 2}`."""
     given = {}
     for one in own:
-        field = one.names[0].removeprefix("--").replace("-", "_")
+        field = one.options.get("dest") or one.names[0].removeprefix("--").replace("-", "_")
         value = getattr(arguments, field)
         if value is not None:
-            given[field] = dict(value) if one is TAGS else value
-    return given | dict(arguments.set)
+            given[_NESTED.get(field, field)] = dict(value) if one is TAGS else value
+    return given
