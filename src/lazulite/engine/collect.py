@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -155,13 +156,17 @@ def properties_of(told: Exit) -> dict[str, str]:
     }
 
 
-def register(connection: Connection, job: Job, here: WorkspaceId, now: datetime) -> None:
+def register(
+    connection: Connection, job: Job, here: WorkspaceId, now: datetime, *, but: Collection[str] = ()
+) -> None:
     """Registers the outputs of a job of any kind that have an asset's name, and notes the versions that they got.
+
+    but: outputs that are registered already.
 
     Raises Conflict when a version was taken while the job ran.
     """
     outputs = dict(job.body.get("outputs") or {})
-    named = [one for one in outputs_of(job.body) if one.asset]
+    named = [one for one in outputs_of(job.body) if one.asset and one.name not in but]
     for wanted in named:
         kind, properties = _asset(job, wanted, references.long_form(str(outputs[wanted.name]["uri"]), here))
         if resources.get(connection, Place(job.scope, kind, wanted.asset, wanted.asset_version or "-")):

@@ -12,6 +12,8 @@ from lazulite.ids import WorkspaceId
 
 # The property of a child's run that says which of its parent's steps it is.
 STEP = "lazulite.step"
+# The property that says which job stands for it, or why it has to run.
+WHY = "lazulite.why"
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class NewJob:
     """A job that somebody wants.
 
     body: ARM's `properties` with `jobType`. name: made up when it is "". step: what its parent knows it by, unique
-    among its parent's children. parent: the parent's name. is_reusable: an earlier job that was given all the same may
-    stand for it. why_not: if not, the reason in words. is_alike: what the step is called whose earlier jobs the
-    reasons against reuse are found by.
+    among its parent's children. parent: the parent's name. alike: an earlier job that was given all the same may stand
+    for it; if there is none, the last one of this name is what it is compared with. "" means that it has to run, and
+    why_not says why, "" where nobody would ask.
     """
 
     body: Mapping[str, Any]
@@ -30,9 +32,8 @@ class NewJob:
     parent: str = ""
     created_by: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
-    is_reusable: bool = False
+    alike: str = ""
     why_not: str = ""
-    is_alike: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ in memory: children are rows, so that a platform that starts again tells a new c
 import json
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from sqlalchemy import Connection
 from lazulite import clock
 from lazulite.artifacts import lines
 from lazulite.artifacts.locate import path_of
-from lazulite.engine import collect, folders, kinds, states, submit
-from lazulite.engine.courses import STEP, Child, Course, NewJob, Next
+from lazulite.engine import collect, folders, kinds, references, reuse, states, submit
+from lazulite.engine.courses import STEP, WHY, Child, Course, NewJob, Next
 from lazulite.engine.kinds import Parent
-from lazulite.engine.states import ENDED, Change, Job
+from lazulite.engine.reuse import Print, Prints
+from lazulite.engine.states import Change, Job
+from lazulite.engine.submit import Accepted
 from lazulite.errors import LazuliteError, UserCodeError
 from lazulite.ids import WorkspaceId
 from lazulite.settings import Settings
@@ -33,6 +36,9 @@ LOG = Path("logs") / "azureml" / "executionlogs.txt"
 
 # Where components note numbers and truths that others decide by. Source: mldesigner, which writes it.
 _CONTROL = "azureml.pipeline.control"
+# How a child says which job stands for it. Source: azure-ai-ml 1.35.2 constants/_job/pipeline.py, and for the last a
+# guess.
+_IS_REUSED, _REUSED_RUN, _REUSED_PIPELINE = "azureml.isreused", "azureml.reusedrunid", "azureml.reusedpipelinerunid"
 
 
 class _Inbox:
@@ -55,6 +61,21 @@ class _Inbox:
         return heard
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A child that is about to be written. change: its first state, None when it is to wait and run.
+
+    earlier: the job that stands for it. made: what it is found by later. why: the reason for its running.
+    """
+
+    new: NewJob
+    accepted: Accepted
+    change: Change | None = None
+    earlier: Job | None = None
+    made: Print | None = None
+    why: str = ""
+
+
 class Parents:
     """Owns the threads' inboxes. wake: makes the engine's loop look for jobs to start."""
 
@@ -64,6 +85,7 @@ class Parents:
         self._wake = wake
         self._inboxes: dict[tuple[str, str], _Inbox] = {}
         self._last_event = -1
+        self._prints = Prints()
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -94,7 +116,7 @@ class Parents:
         key = (job.scope, job.name)
         self._inboxes[key] = inbox = _Inbox()
         try:
-            _Life(self._home, self._db, job, inbox, self._wake).run(lambda: self._is_stopping)
+            _Life(self._home, self._db, self._prints, job, inbox, self._wake).run(lambda: self._is_stopping)
         finally:
             del self._inboxes[key]
 
@@ -102,8 +124,11 @@ class Parents:
 class _Life:
     """One parent's thread."""
 
-    def __init__(self, home: Path, db: Database, job: Job, inbox: _Inbox, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, home: Path, db: Database, prints: Prints, job: Job, inbox: _Inbox, wake: Callable[[], None]
+    ) -> None:
         self._home = home
+        self._prints = prints
         self._db = db
         self._job = job
         self._inbox = inbox
@@ -147,30 +172,82 @@ class _Life:
         except LazuliteError as error:
             return Next(end=Change("Failed", error=error.wire()))
 
+    def _is_mine(self, connection: Connection) -> bool:
+        now = states.get(connection, self._job.number)
+        return now is not None and now.token == self._job.token and now.state == "Running"
+
     def _do(self, then: Next) -> list[Child]:
         """Starts and cancels children, all in one transaction; returns those that are new."""
         if not then.start and not then.cancel and not then.files:
             return []
-        now = clock.now()
-        with self._db.write() as connection:
+        with self._db.read() as connection:
             for uri, text in then.files.items():
                 path = path_of(self._home, uri, datastores.reader(connection, self._workspace))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            made = [self._child(new.step, self._start(connection, new, now)) for new in then.start]
+            drafts = [self._draft(connection, new) for new in then.start]
+        now = clock.now()
+        with self._db.write() as connection:
+            if not self._is_mine(connection):
+                return []
+            made = [self._child(one.new.step, self._write(connection, one, now)) for one in drafts]
             for job in states.children(connection, self._job) if then.cancel else ():
                 if entries.of_run(connection, job.number, "property").get(STEP) in then.cancel:
                     states.cancel(connection, job, now)
         self._wake()
-        self._tell(made)
+        self._tell([child for child in made if child.job.state == "Failed"])
         return made
 
-    def _start(self, connection: Connection, new: NewJob, now: datetime) -> Job:
+    def _draft(self, connection: Connection, new: NewJob) -> "_Draft":
+        """Checks a child that is to be started, and finds the earlier job that can stand for it."""
         try:
-            return submit.write(connection, submit.accept(connection, self._home, self._workspace, new), now)
+            accepted = submit.accept(connection, self._home, self._workspace, new)
         except LazuliteError as error:
-            failed = submit.refused(self._workspace, new)
-            return submit.write_as(connection, failed, Change("Failed", error=error.wire()), now)
+            return _Draft(new, submit.refused(self._workspace, new), Change("Failed", error=error.wire()))
+        own = reuse.own_place(accepted.spec) if accepted.spec else ""
+        if not new.alike or not accepted.spec or not accepted.found or own:
+            why = new.why_not or (f"output {own} is written to a place of its own" if own else "")
+            return _Draft(new, accepted, why=why)
+        made = self._prints.of(accepted.spec, accepted.found, accepted.body)
+        earlier = reuse.earlier(connection, accepted.workspace.scope, made.digest)
+        if earlier and self._is_whole(connection, earlier):
+            return _Draft(new, accepted, Change("Completed", note=f"reused from {earlier.name}"), earlier)
+        why = reuse.reasons(connection, accepted.workspace.scope, new.alike, made)
+        return _Draft(new, accepted, made=made, why=why)
+
+    def _is_whole(self, connection: Connection, job: Job) -> bool:
+        reader = datastores.reader(connection, self._workspace)
+        return all(path_of(self._home, uri, reader).exists() for uri in references.outputs_of(job).values())
+
+    def _write(self, connection: Connection, draft: "_Draft", now: datetime) -> Job:
+        if draft.earlier:
+            return self._write_reused(connection, draft, draft.earlier, now)
+        if draft.change:
+            return submit.write_as(connection, draft.accepted, draft.change, now)
+        job = submit.write(connection, draft.accepted, now)
+        if draft.made:
+            reuse.remember(connection, job, draft.new.alike, draft.made)
+        if draft.why:
+            entries.put(connection, job.number, "property", {WHY: draft.why})
+        self._say(f"{draft.new.step}: submitted as {job.name}{f': {draft.why}' if draft.why else ''}")
+        return job
+
+    def _write_reused(self, connection: Connection, draft: "_Draft", earlier: Job, now: datetime) -> Job:
+        """Writes a child that has completed already: its outputs are those of the job that stands for it."""
+        assert draft.change
+        body, before = draft.accepted.body, earlier.body.get("outputs") or {}
+        outputs = {name: {**one, "uri": before[name]["uri"]} for name, one in body["outputs"].items()}
+        same = [name for name, one in outputs.items() if one.get("assetName") == before[name].get("assetName")]
+        outputs |= {name: before[name] for name in same}
+        accepted = replace(draft.accepted, body={**body, "outputs": outputs})
+        job = submit.write_as(connection, accepted, draft.change, now)
+        said = {_IS_REUSED: "true", _REUSED_RUN: earlier.name, WHY: draft.change.note}
+        if earlier.run.parent:
+            said[_REUSED_PIPELINE] = earlier.run.parent
+        entries.put(connection, job.number, "property", said)
+        collect.register(connection, job, self._workspace, now, but=same)
+        self._say(f"{draft.new.step}: {draft.change.note}")
+        return states.get(connection, job.number) or job
 
     def _has_ended(self, then: Next) -> bool:
         """Ends the parent, once no child runs any more; those that do are cancelled."""
@@ -224,8 +301,8 @@ class _Life:
 
     def _tell(self, children: Sequence[Child]) -> None:
         for child in children:
-            state = child.job.state if child.job.state in ENDED else "submitted"
-            self._say(f"{child.step}: {state} ({child.job.name})")
+            error = f": {child.job.run.error['message']}" if child.job.run.error else ""
+            self._say(f"{child.step}: {child.job.state}{error}")
 
 
 def _course(connection: Connection, workspace: WorkspaceId, job: Job) -> Course:

@@ -29,6 +29,7 @@ _ASSET = re.compile(r"azureml://locations/[^/]+/workspaces/[^/]+/(?P<kind>data|m
 _REGISTRY = re.compile(r"azureml://registries/[^/]+/(?P<kind>data|models)/", re.IGNORECASE)
 _ARM = re.compile(r"(?:azureml:)?/?subscriptions/.*/(?P<kind>data|models)/[^/]+/(?:versions|labels)/", re.IGNORECASE)
 _SHORT = re.compile(r"azureml:[^/:@]+[:@][^/]+|[^/:@]+[:@][^/:@]+")
+_USUAL = re.compile(r"azureml://datastores/[^/]+/paths/azureml/[^/]+/[^/]+/")
 _FIELD = {"data": "dataUri", "models": "modelUri"}
 
 
@@ -46,6 +47,11 @@ def output_uri(job: str, output: str) -> str:
     Source: learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2.
     """
     return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{job}/{output}/"
+
+
+def is_usual(uri: str) -> bool:
+    """Tells whether a place is one that an output has whose user named none."""
+    return bool(_USUAL.fullmatch(uri))
 
 
 def long_form(uri: str, workspace: WorkspaceId) -> str:

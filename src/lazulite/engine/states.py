@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
 
 from lazulite.engine import nodes
-from lazulite.store.tables import job_events, jobs, run_entries, runs
+from lazulite.store.tables import job_events, jobs, run_entries, runs, step_prints
 from lazulite.tracking import runs as run_record
 from lazulite.tracking.runs import Run
 
@@ -146,6 +146,7 @@ def remove(connection: Connection, job: Job) -> None:
     """Forgets a job and what happened to it; its run is another matter."""
     connection.execute(delete(jobs).where(jobs.c.number == job.number))
     connection.execute(delete(job_events).where(job_events.c.job == job.number))
+    connection.execute(delete(step_prints).where(step_prints.c.number == job.number))
 
 
 def find(connection: Connection, scope: str, name: str) -> Job | None:

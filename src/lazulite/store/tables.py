@@ -217,6 +217,19 @@ job_events = Table(
     Index("job_events_by_job", "job", "sequence"),
 )
 
+# What decides what a step of a pipeline makes: by it an earlier job is found that can stand for a new one.
+step_prints = Table(
+    "step_prints",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # jobs.number
+    Column("scope", String, nullable=False),
+    Column("digest", String, nullable=False),  # over all parts
+    Column("alike", String, nullable=False),  # step and component: whose jobs are compared with one another
+    Column("parts", JSON, nullable=False),
+    Index("step_prints_by_digest", "scope", "digest", "number"),
+    Index("step_prints_by_step", "scope", "alike", "number"),
+)
+
 # The nodes of computes that are up: each runs one job, or idles until it is taken down.
 nodes = Table(
     "nodes",
@@ -227,6 +240,30 @@ nodes = Table(
     Column("job", Integer),  # the job that runs on it, NULL for none
     Column("idle_since", Moment),  # NULL while it runs one
     Index("nodes_by_job", "job"),
+)
+
+# When schedules tick next; what they are is in `resources`.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("key", String, primary_key=True),  # the name in lower case
+    Column("next_at", Moment, nullable=False),
+    Index("schedules_by_time", "next_at"),
+)
+
+# What became of a schedule's ticks.
+schedule_events = Table(
+    "schedule_events",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("scope", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", String, nullable=False),  # triggered, failed or missed
+    Column("job", String, nullable=False),  # runs.id, "" for none
+    Column("note", Text, nullable=False),
+    Index("schedule_events_by_schedule", "scope", "key", "sequence"),
 )
 
 run_datasets = Table(

@@ -173,17 +173,19 @@ class Course:
     def _new(self, step: Step, key: str = "", given: Mapping[str, Value] | None = None) -> NewJob:
         component = step.component
         drawn = bodies.body_of(self._frame, step, self._world, given)
-        why_not = ""
-        if self._frame.setting("force_rerun"):
-            why_not = "the pipeline's settings.force_rerun is true"
+        alike, why_not = f"{step.name}|{component.name if component else ''}", ""
+        if step.type == "pipeline":
+            alike = ""  # each of its own steps may be one that another stands for
+        elif self._frame.setting("force_rerun"):
+            alike, why_not = "", "the pipeline's settings.force_rerun is true"
         elif component and not component.is_deterministic:
-            why_not = f"component {component.name} is not deterministic"
+            alike, why_not = "", f"component {component.name} says that it is not deterministic"
         return NewJob(
             drawn.body,
             step=key or step.name,
             parent=self._job.name,
             created_by=self._job.run.created_by,
-            is_reusable=not why_not and step.type != "pipeline",
+            alike=alike,
             why_not=why_not,
         )
 
