@@ -51,7 +51,11 @@ _FIELDS = (
 )
 _LITERAL = "literal"
 _TYPES = ("uri_folder", "uri_file", "mltable", "mlflow_model", "custom_model", "triton_model")
-_IN_DATASTORE = re.compile(r"(?:azureml:)?/(?P<id>subscriptions/.+/datastores/[^/]+/paths/.*)", re.IGNORECASE)
+_IN_DATASTORE = re.compile(
+    r"(?:azureml:)?/?(?P<subscription>subscriptions/[^/]+)/(?P<group>resourcegroups/[^/]+)/providers/[^/]+"
+    r"/(?P<rest>workspaces/[^/]+/datastores/[^/]+/paths/.*)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def _uri(text: str) -> str:
     """
     stored = _IN_DATASTORE.fullmatch(text)
     if stored:
-        text = f"azureml://{stored['id']}"
+        text = f"azureml://{stored['subscription']}/{stored['group'].lower()}/{stored['rest']}"
     if text.startswith("azureml://"):
         head, scheme, rest = text.partition("://")
         text = f"{head}{scheme}{re.sub('/{2,}', '/', rest)}"
