@@ -23,7 +23,6 @@ from lazulite.engine.reuse import Print, Prints
 from lazulite.engine.states import Change, Job
 from lazulite.engine.submit import Accepted
 from lazulite.errors import LazuliteError, UserCodeError
-from lazulite.ids import WorkspaceId
 from lazulite.settings import Settings
 from lazulite.store import datastores, workspaces
 from lazulite.store.db import Database
@@ -121,6 +120,16 @@ class Parents:
             del self._inboxes[key]
 
 
+class _Broken:
+    """The course of a parent whose parts are not there any more."""
+
+    def __init__(self, error: LazuliteError) -> None:
+        self._end = Change("Failed", error=error.wire())
+
+    def take(self, children: Sequence[Child]) -> Next:
+        return Next(end=self._end)
+
+
 class _Life:
     """One parent's thread."""
 
@@ -140,37 +149,55 @@ class _Life:
         self._say = lines.writer(log)
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Goes on until the parent has ended, or is another's, or the platform stops."""
         with self._db.read() as connection:
-            course = _course(connection, self._workspace, self._job)
+            course = self._course(connection)
             children = self._with_steps(connection, states.children(connection, self._job))
         if self._job.state == "Preparing":
             with self._db.write() as connection:
                 states.apply(connection, self._job, Change("Starting"), Change("Running"), now=clock.now())
-        while not is_stopping():
+        while not is_stopping() and self._refresh():
             then = self._next(course, children)
             children = self._do(then)
             if children and not then.end:
                 continue
             if then.end and self._has_ended(then):
                 return
-            numbers = self._inbox.wait(then.look_again_s)
-            with self._db.read() as connection:
-                children = (
-                    self._with_steps(connection, states.children(connection, self._job, numbers)) if numbers else []
-                )
-            self._tell(children)
+            children = self._await_news(then)
 
-    def _next(self, course: Course, children: Sequence[Child]) -> Next:
-        """Asks the course, unless the job is to be cancelled; one that is gone ends the same way."""
+    def _course(self, connection: Connection) -> Course:
+        kind = kinds.find(self._job.kind)
+        assert isinstance(kind, Parent)
+        try:
+            return kind.course(connection, self._workspace, self._job)
+        except LazuliteError as error:  # what it names was deleted meanwhile
+            return _Broken(error)
+
+    def _refresh(self) -> bool:
+        """Reads the parent again; tells whether it is still there and this thread's."""
         with self._db.read() as connection:
             now = states.get(connection, self._job.number)
-        if now is None or now.token != self._job.token or now.state == "CancelRequested":
-            return Next(end=Change("Canceled"))
+        if now is None or now.token != self._job.token:
+            return False
         self._job = now
+        return True
+
+    def _next(self, course: Course, children: Sequence[Child]) -> Next:
+        if self._job.state == "CancelRequested":
+            return Next(end=Change("Canceled"))
         try:
             return course.take(children)
         except LazuliteError as error:
             return Next(end=Change("Failed", error=error.wire()))
+
+    def _await_news(self, then: Next) -> list[Child]:
+        numbers = self._inbox.wait(then.look_again_s)
+        if not numbers:
+            return []
+        with self._db.read() as connection:
+            children = self._with_steps(connection, states.children(connection, self._job, numbers))
+        self._tell(children)
+        return children
 
     def _is_mine(self, connection: Connection) -> bool:
         now = states.get(connection, self._job.number)
@@ -303,9 +330,3 @@ class _Life:
         for child in children:
             error = f": {child.job.run.error['message']}" if child.job.run.error else ""
             self._say(f"{child.step}: {child.job.state}{error}")
-
-
-def _course(connection: Connection, workspace: WorkspaceId, job: Job) -> Course:
-    kind = kinds.find(job.kind)
-    assert isinstance(kind, Parent)
-    return kind.course(connection, workspace, job)
