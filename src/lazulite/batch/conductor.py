@@ -86,7 +86,7 @@ class Conductor:
         began, starts = clock.now().timestamp(), 0
         for number, record in enumerate(self._journal.records()):
             began = record["start"] if not number else began
-            starts = starts + 1 if "start" in record else 0
+            starts = starts + 1 if "start" in record else 0 if "k" in record else starts
         return began, starts
 
     def _resume(self) -> None:
@@ -95,11 +95,11 @@ class Conductor:
             raise LazuliteError(
                 f"The job was killed {self._starts} times before it had finished a mini-batch.", code="BatchJobLost"
             )
-        self._journal.write({"start": clock.now().timestamp()})
         self._progress.write(())
         self._plan = plan.ensure(self._order)
         self._progress.mini_batches, self._progress.items = self._plan.mini_batches, self._plan.items
         self._replay(self._plan)
+        self._journal.write({"start": clock.now().timestamp()})
         self._outputs.clear()
         count = self._plan.mini_batches
         if not count:
@@ -115,13 +115,11 @@ class Conductor:
     def _replay(self, made: Plan) -> None:
         lost: Counter[int] = Counter()
         last: dict[str, Any] = {}
-        for record in self._journal.records():
-            lost.update(record.get("lost", ()))
-        gone = Counter(lost)
-        for record in self._finished(gone):
+        for last in self._journal.records():
+            lost.update(last.get("lost", ()))
+        outputs.move(last.get("moves", ()))  # cut short if nothing comes after; the paths are used again and again
+        for record in self._finished(Counter(lost)):
             self._results.replay(record)
-            last = record
-        outputs.move(last.get("moves", ()))
         again = self._results.settle()
         if again:
             self._journal.write({"lost": again})
@@ -246,7 +244,9 @@ class Conductor:
             **({"error": error} if error else {}),
         }
         self._journal.write(record)
-        outputs.move(record.get("moves", ()))
+        if moves:
+            outputs.move(record["moves"])
+            self._journal.write({"moved": mini_batch.number})
         self._results.finish(record)
         self._progress.counts.add(record)
         if error:
