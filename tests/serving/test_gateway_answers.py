@@ -194,6 +194,25 @@ def test_mirrored_traffic_is_a_copy_that_the_client_does_not_see(rig):
     assert rig.deployment("mirrored", "blue")["mirrored"] == 5
 
 
+def test_what_a_mirrored_answer_says_otherwise_is_written_down(rig):
+    folder = rig.home / "endpoints" / "mirrored" / "green"
+    folder.mkdir(parents=True)
+    answers = [rig.call("/mirrored/score?told=1", b"{}") for _ in range(6)]
+
+    def written():
+        lines = [json.loads(line) for path in folder.glob("mirror.jsonl") for line in path.read_text().splitlines()]
+        return lines if sum("differences" in line for line in lines) >= 3 else None
+
+    lines = wait_until(written, "the differences")
+    counts = [line for line in lines if "compared" in line]
+    assert sum(line["compared"] - line["same"] for line in counts) == 3
+    one = next(line for line in lines if "differences" in line)
+    live, copy = (json.loads(one[side]["body"]) for side in ("live", "mirror"))
+    assert one["differences"] == [f"$.pid: {live['pid']} is {copy['pid']}"], "both were told the same id"
+    assert one["requestId"] in [answer.headers["x-request-id"] for answer in answers]
+    assert (one["live"]["deployment"], one["mirror"]["deployment"], one["mirror"]["status"]) == ("blue", "green", 200)
+
+
 def test_pages_may_call_only_where_the_routing_file_says_so(rig):
     asks = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     allowed = rig.call("/pages/score", method="OPTIONS", key=None, **asks)

@@ -53,7 +53,7 @@ def test_names_are_read_in_lower_case(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        (("version",), 2, "version 3"),
+        (("version",), 2, "version 4"),
         (("generation",), "7", "generation"),
         (("endpoints",), [], "endpoints"),
         (("endpoints", "e"), [], "endpoints"),

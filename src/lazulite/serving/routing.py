@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from lazulite.errors import BadRequest
 from lazulite.identity.once import replace
 
-VERSION = 3
+VERSION = 4
 
 Auth = Literal["key", "aml_token", "aad_token", "none"]
 Protocol = Literal["frames", "http"]
@@ -38,7 +38,8 @@ class Deployment:
 
     queue: requests that may wait beyond those being worked on. max_wait_ms: how long they may. timeout_ms: how long the
     model may take. scoring_path: the one path that reaches a worker of frames; a worker of http gets every path.
-    swagger: the JSON file that answers /swagger.json; None when a worker answers that itself.
+    swagger: the JSON file that answers /swagger.json; None when a worker answers that itself. is_asleep: there is no
+    worker since nobody asked for long; a request wakes one up, and may wait wake_ms for it.
     """
 
     workers: tuple[Worker, ...]
@@ -49,6 +50,8 @@ class Deployment:
     max_body_bytes: int = _MAX_BODY_BYTES
     scoring_path: str = "/score"
     swagger: str | None = None
+    is_asleep: bool = False
+    wake_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def _deployment(found: dict[str, Any], where: str) -> Deployment:
         max_body_bytes=_count(found, "max_body_bytes", where),
         scoring_path=_typed(found, "scoring_path", str, where),
         swagger=None if found.get("swagger") is None else _typed(found, "swagger", str, where),
+        is_asleep=_flag(found, "is_asleep", where),
+        wake_ms=_count(found, "wake_ms", where),
     )
 
 
@@ -148,6 +153,13 @@ def _count(found: Mapping[str, Any], name: str, where: str) -> int:
     value: int = _typed(found, name, int, where)
     if value < 0:
         raise BadRequest(f"{where}.{name} is {value}, but must not be negative.", target=f"{where}.{name}")
+    return value
+
+
+def _flag(found: Mapping[str, Any], name: str, where: str) -> bool:
+    value = found.get(name)
+    if not isinstance(value, bool):
+        raise BadRequest(f"{where}.{name} is {value!r}, but must be true or false.", target=f"{where}.{name}")
     return value
 
 

@@ -29,9 +29,10 @@ from lazulite.errors import BadRequest, LazuliteError
 from lazulite.identity import tokens
 from lazulite.identity.authority import Authority
 from lazulite.serving import routing
-from lazulite.serving.gateway import control, listen
+from lazulite.serving.gateway import control, listen, wake
 from lazulite.serving.gateway.client import Client
 from lazulite.serving.gateway.lend import Lender
+from lazulite.serving.gateway.mirror import Mirrors
 from lazulite.serving.gateway.shared import Shared
 
 log = logging.getLogger("lazulite.gateway")
@@ -50,9 +51,9 @@ _MEMORY_KEPT = {-1: 256 << 20, -2: 16 << 20, -3: 32 << 20}
 class Gateway:
     """One gateway: its port, its routes, and the clock that ends what takes too long."""
 
-    def __init__(self, home: Path, listener: socket.socket) -> None:
+    def __init__(self, home: Path, sockets: Path, listener: socket.socket) -> None:
         self._home = home
-        self._shared = Shared(tokens.signing_key(home), Lender(home))
+        self._shared = Shared(tokens.signing_key(home), Lender(home), Mirrors(home), wake.Caller(sockets).call)
         self._port_number: int = listener.getsockname()[1]
         self._stamp: tuple[int, int, int] | None = None
         self._swept_slowly_at = 0.0
@@ -113,6 +114,7 @@ class Gateway:
         if now - self._swept_slowly_at >= _SLOW_SWEEP_S:
             self._swept_slowly_at = now
             self._shared.tell_time(clock.now())
+            self._shared.mirrors.flush()
             self._port.sweep(now)
             for client in [*self._shared.clients]:
                 client.sweep(now)
@@ -170,7 +172,7 @@ async def _run(wanted: settings.Settings) -> None:
                 f"Port {wanted.scoring_port} of {wanted.host} cannot be listened on: {error.strerror}.",
                 hint="Another program may have it; LAZULITE_SCORING_PORT chooses another port.",
             ) from error
-        gateway = Gateway(wanted.home, listener)
+        gateway = Gateway(wanted.home, wanted.sockets, listener)
         commands = {"reload": gateway.reload, "stats": gateway.stats, "stop": gateway.stop}
         server = await control.serve(control.path(wanted.sockets), commands)
         loop = asyncio.get_running_loop()

@@ -158,7 +158,10 @@ def _liveness(endpoint: Endpoint, head: RequestHead) -> Answer:
     """
     if head.method not in (b"GET", b"HEAD"):
         raise MethodNotAllowed("The bare address of an endpoint takes GET only.", hint="Send data to its /score.")
-    if not any(worker.is_ready for deployment in endpoint.deployments.values() for worker in deployment.workers):
+    if not any(
+        deployment.spec.is_asleep or any(worker.is_ready for worker in deployment.workers)
+        for deployment in endpoint.deployments.values()
+    ):
         raise Unavailable(f'Endpoint "{endpoint.name}" has no worker that is ready: no healthy upstream.')
     return Answer(200, TEXT_LINE, b"Healthy")
 

@@ -13,6 +13,7 @@ from lazulite.serving.gateway.exchange import NOT_RUN, Body, Exchange
 from lazulite.serving.gateway.heads import CHUNKED, HEAD_LIMIT_BYTES, RequestHead, read_request_head
 from lazulite.serving.gateway.intake import Intake
 from lazulite.serving.gateway.lend import Loan
+from lazulite.serving.gateway.mirror import Live
 from lazulite.serving.gateway.shared import Shared
 from lazulite.serving.gateway.writer import Writer
 
@@ -272,6 +273,8 @@ class Client(asyncio.Protocol):
     def _submit(self, exchange: Exchange) -> None:
         deployment = exchange.deployment
         assert deployment
+        if exchange.shadow:
+            exchange.asker = Live(self, deployment, exchange.shadow, self._shared.mirrors)
         try:
             deployment.submit(exchange)
         except LazuliteError as error:

@@ -30,9 +30,13 @@ class Endpoint:
 
 
 class Endpoints:
-    """All endpoints by name. Deployments that left the file stay until they have answered what they have."""
+    """All endpoints by name. Deployments that left the file stay until they have answered what they have.
 
-    def __init__(self) -> None:
+    wakes: asks for a worker of a deployment that has none.
+    """
+
+    def __init__(self, wakes: Callable[[str, str], None]) -> None:
+        self._wakes = wakes
         self.generation = 0
         self.by_name: dict[str, Endpoint] = {}
         self._deployments: dict[tuple[str, str], Deployment] = {}
@@ -46,7 +50,7 @@ class Endpoints:
             deployments = {}
             for deployment_name, deployment_spec in spec.deployments.items():
                 key = (name, deployment_name)
-                deployment = before.pop(key, None) or Deployment(*key)
+                deployment = before.pop(key, None) or Deployment(*key, self._wakes)
                 deployment.apply(deployment_spec, _workers(deployment, deployment_spec))
                 self._deployments[key] = deployments[deployment_name] = deployment
             by_name[name] = Endpoint(name, spec, deployments)

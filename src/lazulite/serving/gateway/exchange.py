@@ -61,6 +61,7 @@ class Link(Protocol):
 class Line(Protocol):
     """The deployment that answers, as seen from an exchange that stands in its line."""
 
+    endpoint: str
     name: str
     spec: routing.Deployment
     counts: Counts
@@ -124,7 +125,7 @@ class Exchange:
 
 
 class Nobody:
-    """Takes the answer to a mirrored request, or to one whose client is gone, and throws it away."""
+    """Takes the answer to a request whose client is gone, and throws it away."""
 
     def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
         pass

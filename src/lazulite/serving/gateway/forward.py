@@ -1,7 +1,7 @@
 """The line in front of one deployment: who is being answered, who waits, and for how long either may."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from lazulite import clock
@@ -9,6 +9,8 @@ from lazulite.errors import LazuliteError, RequestTimeout, TooManyRequests, Unav
 from lazulite.serving import routing
 from lazulite.serving.gateway.counts import CLIENT_GONE, Counts
 from lazulite.serving.gateway.exchange import NOBODY, Exchange
+
+_GREETING_GRACE_S = 5.0
 
 FULL = 1 << 30
 """The load of a worker that can take nothing now."""
@@ -40,9 +42,12 @@ class Worker(Protocol):
 
 
 class Deployment:
-    """A deployment in force. Lives on while the routing file changes around it."""
+    """A deployment in force. Lives on while the routing file changes around it.
 
-    def __init__(self, endpoint: str, name: str) -> None:
+    wakes: asks for a worker where there is none, by names of endpoint and deployment; at once, and as often as needed.
+    """
+
+    def __init__(self, endpoint: str, name: str, wakes: Callable[[str, str], None]) -> None:
         self.endpoint = endpoint
         self.name = name
         self.spec = routing.Deployment(workers=())
@@ -52,10 +57,14 @@ class Deployment:
         self._waiting: deque[Exchange] = deque()
         self._present = 0
         self._limit = 0
+        self._wakes = wakes
+        self._patient_until = 0.0  # the line may wait for a worker that is being woken, and a moment longer
 
     def apply(self, spec: routing.Deployment, workers: list[Worker]) -> None:
         """Puts a new description in force. Workers that it no longer names answer what they have and are let go."""
         self._leaving += [worker for worker in self.workers if worker not in workers]
+        if self.spec.is_asleep and not spec.is_asleep:
+            self._patient_until = clock.monotonic() + _GREETING_GRACE_S
         self.spec, self.workers = spec, workers
         self._limit = spec.queue + sum(worker.slots for worker in spec.workers)
         self.feed()
@@ -67,7 +76,7 @@ class Deployment:
         Source: learn.microsoft.com, Troubleshoot online endpoints: 2 * max_concurrent_requests_per_instance *
         instance_count requests at a time, additional ones are rejected.
         """
-        if not self.spec.workers:
+        if not self.spec.workers and not self.spec.is_asleep:
             raise self.not_ready()
         if self._present >= self._limit:
             raise TooManyRequests(
@@ -80,6 +89,8 @@ class Deployment:
         worker = None if self._waiting else self._best(exchange)
         if worker is None:
             self._waiting.append(exchange)
+            if self.spec.is_asleep:
+                self._wakes(self.endpoint, self.name)
         else:
             worker.send(exchange)
 
@@ -92,21 +103,18 @@ class Deployment:
             worker.send(self._waiting.popleft())
 
     def done(self, exchange: Exchange, status: int) -> None:
-        """Counts the exchange as answered and sends its copy to where traffic is mirrored; once."""
+        """Counts the exchange as answered; once."""
         if not exchange.is_present:
             return
         exchange.is_present = False
         self._present -= 1
         self.counts.note(status, clock.monotonic() - exchange.arrived_at)
-        if exchange.shadow:
-            self._mirror(exchange)
 
     def drop(self, exchange: Exchange, status: int = CLIENT_GONE) -> None:
         """Takes the exchange out of the line, if it stands in it, and counts it: nobody waits for its answer."""
         if not exchange.is_present:
             return
         exchange.asker = NOBODY
-        exchange.shadow = None
         if exchange.link:
             exchange.link.call_off(exchange)
         elif exchange in self._waiting:
@@ -130,7 +138,10 @@ class Deployment:
         for worker in (*self.workers, *self._leaving):
             worker.sweep(now)
         self.feed()
-        latest = now - self.spec.max_wait_ms / 1000
+        is_patient = self.spec.is_asleep or now < self._patient_until
+        latest = now - max(self.spec.max_wait_ms, self.spec.wake_ms if is_patient else 0) / 1000
+        if self._waiting and self.spec.is_asleep:
+            self._wakes(self.endpoint, self.name)
         while self._waiting and self._waiting[0].arrived_at < latest:
             self.fail(self._waiting.popleft(), self._waited_too_long())
         self._let_go()
@@ -148,6 +159,7 @@ class Deployment:
         """Returns what the control socket says: the counts, `in_flight`, `waiting`, `workers` and `leaving` by id."""
         return {
             **self.counts.wire(),
+            "asleep": self.spec.is_asleep,
             "in_flight": self._present - len(self._waiting),
             "waiting": len(self._waiting),
             "workers": {worker.spec.id: worker.wire() for worker in self.workers},
@@ -173,17 +185,6 @@ class Deployment:
             if has_others or not self._waiting:
                 worker.close()
                 self._leaving.remove(worker)
-
-    def _mirror(self, exchange: Exchange) -> None:
-        copy = Exchange(NOBODY, exchange.head)
-        copy.body, copy.body_bytes, copy.is_whole = exchange.body, exchange.body_bytes, True
-        copy.deployment = exchange.shadow
-        try:
-            if exchange.shadow:
-                exchange.shadow.submit(copy)
-                self.counts.mirrored += 1
-        except LazuliteError:
-            self.counts.not_mirrored += 1
 
     def _waited_too_long(self) -> LazuliteError:
         if not any(worker.is_ready for worker in self.workers):

@@ -1,12 +1,14 @@
 """What every connection of the gateway shares."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 
 from lazulite.serving.gateway.endpoints import Endpoints
 from lazulite.serving.gateway.lend import Lender
+from lazulite.serving.gateway.mirror import Mirrors
 
 
 class Shared:
@@ -16,10 +18,11 @@ class Shared:
     lines that every answer has, renewed each second. is_stopping: connections are not kept open any more.
     """
 
-    def __init__(self, signing_key: bytes, lender: Lender) -> None:
+    def __init__(self, signing_key: bytes, lender: Lender, mirrors: Mirrors, wakes: Callable[[str, str], None]) -> None:
         self.signing_key = signing_key
         self.lender = lender
-        self.endpoints = Endpoints()
+        self.mirrors = mirrors
+        self.endpoints = Endpoints(wakes)
         self.clients: set[Any] = set()
         self.refused: Counter[int] = Counter()
         self.own_lines = b""
