@@ -49,7 +49,14 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS = 500, 60, 8
 VAGUE_FILES = {"utils", "util", "common", "helpers", "helper", "misc"}
 VAGUE_CLASSES = ("Manager", "Handler", "Service", "Base", "Helper", "Utils")
 # Where any exception at all may be caught: it is logged there, and the process goes on with its other work.
-CATCH_ALL = ("http/stack.py", "blob/service.py", "engine/loop.py", "serving/supervisor.py", f"{ISLAND}/")
+CATCH_ALL = (
+    "http/stack.py",
+    "blob/service.py",
+    "engine/loop.py",
+    "engine/scheduler.py",
+    "serving/supervisor.py",
+    f"{ISLAND}/",
+)
 MUTATORS = {"append", "add", "update", "pop", "popitem", "setdefault", "clear", "extend", "insert", "remove", "discard"}
 NAMED_BY_ITSELF = {"Table", "MetaData", "element"}  # SQLAlchemy's and the elements of HTML, which bear their own names
 GROWING = {"defaultdict", "deque", "Counter", "OrderedDict", "WeakValueDictionary", "WeakKeyDictionary"}

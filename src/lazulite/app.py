@@ -25,6 +25,7 @@ from lazulite.arm import (
     registries,
     registry_assets,
     resource_groups,
+    schedules,
     workspaces,
 )
 from lazulite.artifacts.files import Staging, full_disk_is_an_error
@@ -47,6 +48,7 @@ from lazulite.dataplane import registries as registry_discovery
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
 from lazulite.engine.loop import Engine
+from lazulite.engine.scheduler import Scheduler
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
 from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
@@ -61,6 +63,7 @@ from lazulite.store import tables
 from lazulite.store.db import Database
 from lazulite.studio import everything
 from lazulite.studio.inside import StudioParts
+from lazulite.studio.samples import Samples
 
 # Azure's noun is the file's; a new resource type is one line here.
 ARM = (
@@ -71,6 +74,7 @@ ARM = (
     datastores,
     environments,
     jobs,
+    schedules,
     models,
     data,
     components,
@@ -131,8 +135,10 @@ async def _serve(settings: Settings) -> None:
     listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
     parts.supervisor.start()
     parts.engine.start()
+    parts.scheduler.start()
     await _until_told()
     await listener.close()
+    parts.scheduler.stop()
     parts.engine.stop()
     parts.supervisor.stop()
     parts.supervisor.end_everything()
@@ -146,13 +152,14 @@ def open_parts(settings: Settings) -> Parts:
     supervisor, signing_key = Supervisor(settings, db), tokens.signing_key(settings.home)
     engine = Engine(settings, db, signing_key)
     uploads = Staging(storage_path(settings.home) / ".uploads")
-    return Parts(settings, db, signing_key, supervisor, uploads, engine)
+    scheduler = Scheduler(settings.home, db, engine.wake)
+    return Parts(settings, db, signing_key, supervisor, uploads, engine, scheduler)
 
 
 def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
     """Builds the app of every mount. Studio is given the routers of all, to ask them as any client does."""
     routers = {mount: Router(routes(modules)) for mount, (modules, _) in MOUNTS.items()}
-    given = dict.fromkeys(MOUNTS, parts) | {"studio": StudioParts(**vars(parts), routers=routers)}
+    given = dict.fromkeys(MOUNTS, parts) | {"studio": StudioParts(**vars(parts), routers=routers, samples=Samples())}
     apps = {
         mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))
         for mount, (_, who) in MOUNTS.items()

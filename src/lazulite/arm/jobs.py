@@ -11,13 +11,14 @@ from lazulite.arm.families import one_of
 from lazulite.arm.operations import POLL_SOON
 from lazulite.engine import folders, references, states, submit
 from lazulite.engine.courses import NewJob
+from lazulite.engine.schedules import SCHEDULE
 from lazulite.engine.states import Job
 from lazulite.errors import Conflict, NotFound
 from lazulite.http import addresses, scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import PROVIDER, WorkspaceId, check_name
+from lazulite.ids import PROVIDER, WorkspaceId, check_name, child_name
 from lazulite.store import workspaces
 from lazulite.tracking import entries, experiments, runs
 
@@ -87,11 +88,18 @@ def get(call: Call, parts: Parts) -> Reply:
 
 
 def list_jobs(call: Call, parts: Parts) -> Reply:
-    """Lists the topmost jobs, newest first; honours jobType, tag, properties, listViewType and `$skip`."""
+    """Lists the topmost jobs, newest first; honours jobType, tag, properties, listViewType and `$skip`.
+
+    `scheduled=true` asks for those that schedules made, `scheduleId` for those of one, by its name or id.
+    """
     workspace, before = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
     kind = one_of({"jobType": call.query["jobtype"]}, "jobType", _TYPES) if call.query.get("jobtype") else ""
     said = [("tag", call.query["tag"])] if call.query.get("tag") else []
     said += [("property", one) for one in call.query.get("properties", "").split(",") if one]
+    if call.query.get("scheduleid"):
+        said.append(("property", f"{SCHEDULE}={child_name(call.query['scheduleid'], 'schedules')}"))
+    elif call.query.get("scheduled", "").lower() == "true":
+        said.append(("property", SCHEDULE))
     with parts.db.read() as connection:
         found = states.listed(
             connection,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lazulite.artifacts.files import Staging
 from lazulite.engine.loop import Engine
+from lazulite.engine.scheduler import Scheduler
 from lazulite.serving.supervisor import Supervisor
 from lazulite.settings import Settings
 from lazulite.store.db import Database
@@ -19,3 +20,4 @@ class Parts:
     supervisor: Supervisor
     uploads: Staging
     engine: Engine
+    scheduler: Scheduler

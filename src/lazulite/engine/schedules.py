@@ -1,0 +1,183 @@
+"""Schedules as rows: when each ticks next, what became of its ticks, and the job that a tick asks for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from lazulite import fields
+from lazulite.engine import references, states, triggers
+from lazulite.engine.courses import NewJob
+from lazulite.engine.states import Job
+from lazulite.engine.triggers import Trigger
+from lazulite.errors import NotFound
+from lazulite.ids import WorkspaceId, child_name
+from lazulite.store.resources import Place, Resource
+from lazulite.store.tables import schedule_events, schedules
+from lazulite.tracking import entries
+
+KIND = "schedules"
+# The property of a job that says which schedule it is of.
+SCHEDULE = "lazulite.schedule"
+# Source: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, "expressions in schedule".
+_TRIGGER_TIME = re.compile(r"\$\{\{\s*creation_context\.trigger_time\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Due:
+    """A schedule whose time has come."""
+
+    scope: str
+    key: str
+    next_at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of a tick. kind: triggered, failed, or missed; job: its name, "" for none."""
+
+    at: datetime
+    kind: str
+    job: str
+    note: str
+
+
+def plan(connection: Connection, place: Place, next_at: datetime | None) -> None:
+    """Writes when a schedule ticks next; None for never again."""
+    mine = (schedules.c.scope == place.scope) & (schedules.c.key == place.name.lower())
+    connection.execute(delete(schedules).where(mine))
+    if next_at:
+        connection.execute(insert(schedules).values(scope=place.scope, key=place.name.lower(), next_at=next_at))
+
+
+def planned(connection: Connection, place: Place) -> datetime | None:
+    """Returns when a schedule ticks next, None for never again."""
+    mine = (schedules.c.scope == place.scope) & (schedules.c.key == place.name.lower())
+    return connection.execute(select(schedules.c.next_at).where(mine)).scalar_one_or_none()
+
+
+def due(connection: Connection, now: datetime) -> Sequence[Due]:
+    """Lists the schedules whose time has come, the longest due first."""
+    query = select(schedules).where(schedules.c.next_at <= now).order_by(schedules.c.next_at)
+    return [Due(row.scope, row.key, row.next_at) for row in connection.execute(query)]
+
+
+def earliest(connection: Connection) -> datetime | None:
+    """Returns when the next schedule is due, None when there is none."""
+    row = connection.execute(select(schedules.c.next_at).order_by(schedules.c.next_at).limit(1)).one_or_none()
+    return row.next_at if row else None
+
+
+def advance(connection: Connection, due: Due, next_at: datetime | None) -> bool:
+    """Moves a due schedule to its next tick; False when somebody has changed it meanwhile."""
+    mine = (schedules.c.scope == due.scope) & (schedules.c.key == due.key) & (schedules.c.next_at == due.next_at)
+    if next_at:
+        return connection.execute(update(schedules).where(mine).values(next_at=next_at)).rowcount == 1
+    return connection.execute(delete(schedules).where(mine)).rowcount == 1
+
+
+def note(connection: Connection, place: Place, event: Event) -> None:
+    """Writes what became of a tick."""
+    where = {"scope": place.scope, "key": place.name.lower()}
+    connection.execute(insert(schedule_events).values(**where, **vars(event)))
+
+
+def events(connection: Connection, place: Place, kind: str = "", limit: int = 0) -> Sequence[Event]:
+    """Lists what became of a schedule's ticks, newest first; kind "" for all of them, limit 0 for no limit."""
+    e = schedule_events.c
+    query = select(schedule_events).where(e.scope == place.scope, e.key == place.name.lower())
+    query = query.where(e.kind == kind) if kind else query
+    query = query.order_by(e.sequence.desc()).limit(limit or None)
+    return [Event(row.at, row.kind, row.job, row.note) for row in connection.execute(query)]
+
+
+def count(connection: Connection, place: Place, kind: str) -> int:
+    """Counts a schedule's events of one kind."""
+    e = schedule_events.c
+    query = select(func.count()).where(e.scope == place.scope, e.key == place.name.lower(), e.kind == kind)
+    return int(connection.execute(query).scalar_one())
+
+
+def forget(connection: Connection, place: Place) -> None:
+    """Removes a schedule's next tick and its events; the jobs that it made stay."""
+    plan(connection, place, None)
+    e = schedule_events.c
+    connection.execute(delete(schedule_events).where(e.scope == place.scope, e.key == place.name.lower()))
+
+
+def trigger_of(row: Resource) -> Trigger:
+    """Reads the trigger of a schedule's row."""
+    return triggers.read(row.body["properties"]["trigger"], row.created_at)
+
+
+def job_of(connection: Connection, workspace: WorkspaceId, row: Resource, tick: datetime) -> NewJob:
+    """Returns the job that a tick of a schedule asks for.
+
+    Its name and display name are the schedule's with the tick's time: `nightly-20260131T120000Z`.
+    Raises NotFound when the schedule is of a job that is no more.
+    Source of the display name: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job.
+    """
+    definition = row.body["properties"]["action"]["jobDefinition"]
+    stamp = f"{row.place.name}-{tick.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+    body = definition_of(connection, workspace, definition, tick)
+    name, number = stamp, 1
+    while states.find(connection, workspace.scope, name):  # triggered twice within a second
+        number += 1
+        name = f"{stamp}-{number}"
+    return NewJob(
+        {**body, "displayName": stamp},
+        name,
+        created_by=row.created_by,
+        properties={SCHEDULE: row.place.name},
+    )
+
+
+def definition_of(
+    connection: Connection, workspace: WorkspaceId, definition: Mapping[str, Any], tick: datetime
+) -> dict[str, Any]:
+    """Returns the body of a schedule's job: the definition, over that of the job that it is made after, if any."""
+    source = fields.text(definition, "properties.action.jobDefinition.sourceJobId")
+    given = {name: value for name, value in definition.items() if name != "sourceJobId" and value not in (None, "", {})}
+    if source:
+        given = {**_of_source(connection, workspace, child_name(source, "jobs"), definition), **given}
+        given["jobType"] = _source(connection, workspace, child_name(source, "jobs")).kind
+    text = tick.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {name: _at(value, text) for name, value in given.items()}
+
+
+def _of_source(
+    connection: Connection, workspace: WorkspaceId, name: str, definition: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the body of an earlier job, as it was before its places were found; inputs given anew count."""
+    job = _source(connection, workspace, name)
+    body = {**job.body, "tags": entries.of_run(connection, job.number, "tag")}
+    body["inputs"] = {**(body.get("inputs") or {}), **(definition.get("inputs") or {})}
+    outputs = {}
+    for output, one in (body.get("outputs") or {}).items():
+        uri = str(one.get("uri") or "")
+        is_own = uri == references.output_uri(job.name, output)
+        kept = {field: value for field, value in one.items() if field != "uri"}
+        outputs[output] = kept if is_own or not uri else {**one, "uri": uri.replace(job.name, "${{name}}")}
+    return {**body, "outputs": {**outputs, **(definition.get("outputs") or {})}}
+
+
+def _source(connection: Connection, workspace: WorkspaceId, name: str) -> Job:
+    job = states.find(connection, workspace.scope, name)
+    if not job:
+        raise NotFound(
+            f'Job "{name}", which the schedule is of, was not found in {workspace.described}.',
+            target="properties.action.jobDefinition.sourceJobId",
+        )
+    return job
+
+
+def _at(value: Any, text: str) -> Any:
+    """Puts the tick's time where a body asks for it."""
+    if isinstance(value, dict):
+        return {name: _at(one, text) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_at(one, text) for one in value]
+    return _TRIGGER_TIME.sub(text, value) if isinstance(value, str) else value
