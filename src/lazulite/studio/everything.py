@@ -1,5 +1,20 @@
 """All of Studio's pages, and what its scripts ask."""
 
-from lazulite.studio import curves, home, job, jobs, logs, pulse, raw, static, status
+from lazulite.studio import (
+    curves,
+    deploy,
+    endpoint,
+    endpoints,
+    home,
+    job,
+    jobs,
+    logs,
+    pulse,
+    raw,
+    scoring,
+    static,
+    status,
+    traffic,
+)
 
-PAGES = (status, static, pulse, home, jobs, job, logs, raw, curves)
+PAGES = (status, static, pulse, home, jobs, job, endpoints, endpoint, deploy, scoring, traffic, logs, raw, curves)

@@ -13,6 +13,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Router
 from lazulite.identity.environment import CLIENT, TENANT
 from lazulite.ids import PROVIDER, WorkspaceId, parse_workspace
+from lazulite.studio.samples import Samples
 
 # Who Studio's user is to the API: nobody signs in on loopback.
 WHO = Caller(oid=CLIENT, tid=TENANT, name="Studio")
@@ -25,9 +26,13 @@ Query = Mapping[str, str | int | list[str]]
 
 @dataclass(frozen=True)
 class StudioParts(Parts):
-    """What Studio's pages may use: the parts of every handler, and the routers of the mounts that they ask."""
+    """What Studio's pages may use: the parts of every handler, and the routers of the mounts that they ask.
+
+    samples: what the gateway counted, kept while somebody looks.
+    """
 
     routers: Mapping[Mount, Router]
+    samples: Samples
 
 
 @dataclass(frozen=True)

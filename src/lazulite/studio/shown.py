@@ -1,5 +1,6 @@
 """The parts that pages are made of: moments, sizes, states, facts, tables, forms. Each takes values, none asks."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -229,3 +230,8 @@ def source(text: str, heading: str = "") -> Html:
 def fold(words: Child, *content: Child, is_open: bool = False, id: str | None = None) -> Html:
     """Folds something away under its heading."""
     return details(summary(words), *content, open=is_open, id=id)
+
+
+def json_source(body: JsonObject) -> Html:
+    """Shows an object as JSON."""
+    return source(json.dumps(body, indent=2, ensure_ascii=False, default=str))

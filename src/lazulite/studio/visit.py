@@ -31,7 +31,7 @@ class Visit:
     workspaces: tuple[WorkspaceId, ...]
     cookies: Mapping[str, str]
 
-    def link(self, path: str, **query: str | int | None) -> str:
+    def link(self, path: str, /, **query: str | int | None) -> str:
         """Returns the address of a page in this workspace, `wsid` in it, as Azure has it, where there are several."""
         pairs = {name.rstrip("_"): value for name, value in query.items() if value not in (None, "")}
         if len(self.workspaces) > 1 and self.workspace:

@@ -243,7 +243,7 @@ function scale(values, from, to, isLog, hasRoom) {
   [low, high] = [low - room, high + room];
   const place = (value) => from + (((isLog ? Math.log10(value) : value) - low) / (high - low)) * (to - from);
   place.back = (at) => low + ((at - from) / (to - from)) * (high - low);
-  const step = roundStep((high - low) / 4);
+  const step = roundStep((high - low) / 6);
   place.ticks = [];
   for (let mark = Math.ceil(low / step) * step; mark <= high + step * 1e-9; mark += step) {
     const value = Math.abs(mark) < step * 1e-9 ? 0 : mark;
