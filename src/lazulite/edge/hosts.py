@@ -48,7 +48,7 @@ PATHS: tuple[tuple[str, Mount], ...] = (
     ("/history", "dataplane"),
     ("/metric", "dataplane"),
     ("/mlflow", "mlflow"),
-    ("/data", "dataplane"),
+    ("/data/v1.0", "dataplane"),
     ("/dataset", "dataplane"),
     ("/datastore", "dataplane"),
     ("/modelmanagement", "dataplane"),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from lazulite.errors import LazuliteError
 from lazulite.studio import logs, places, tabular
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, audio, div, iframe, img, join, li, p, pre, span, ul, video
@@ -53,6 +54,14 @@ def browser(
     else:
         shown = _folder(visit, root, above, entries, link, beside and beside(above))
     return div(names, shown, class_="browser")
+
+
+def safely(visit: Visit, uri: str, path: str, link: Link) -> Html:
+    """Shows what is at a URI as `browser` does, or says why it cannot be shown: an asset may point anywhere."""
+    try:
+        return browser(visit, uri, path, link, empty=s.empty("An empty folder."))
+    except LazuliteError as error:
+        return s.card("Files", s.muted(f"{error.message} {error.hint or ''}"))
 
 
 def _crumbs(path: str, link: Link) -> Html:

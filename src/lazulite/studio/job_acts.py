@@ -14,6 +14,7 @@ from lazulite.studio.run import Run, find
 from lazulite.studio.visit import Visit, act
 
 MODEL_TYPES = (("custom_model", "custom: any files"), ("mlflow_model", "MLflow"), ("triton_model", "Triton"))
+_LIKELY = ("model", "saved_model", "checkpoint")
 _NOT_SENT_AGAIN = ("status", "services", "parentJobName", "displayName", "isArchived")
 
 
@@ -74,12 +75,14 @@ def _path_of(found: Run, output: str, uri: str) -> str:
 
 
 def _made_folder(found: Run) -> str:
-    """Returns the folder that most likely holds a model: the one below `outputs`, if there is one alone, or that."""
+    """Returns the folder that most likely holds a model: one of that name below `outputs`, the one alone, or that."""
     try:
         entries, _ = places.listed(places.find(found.visit, places.below(found.artifacts, "outputs")))
     except NotFound:
         return "outputs"
-    return f"outputs/{entries[0].name}" if len(entries) == 1 else "outputs"
+    names = [one.name for one in entries]
+    likely = next((name for name in names if name.lower() in _LIKELY), names[0] if len(names) == 1 else "")
+    return f"outputs/{likely}" if likely else "outputs"
 
 
 def _guess(visit: Visit, uri: str) -> str:

@@ -197,6 +197,15 @@ def sheet(words: Child, action: str, *fields: Child, heading: str, press: str, t
     )
 
 
+def popup(words: Child, name: str, *content: Child, heading: str) -> Html:
+    """Makes a button that opens a sheet without a form."""
+    close = div(button("Close", type="button", class_="quiet", data_close=True), class_="buttons")
+    return join(
+        button(words, data_open=name, type="button"),
+        dialog(div(h2(heading), *content, close, class_="stack"), id=name, data_keep=True, aria_label=heading),
+    )
+
+
 def field(words: str, name: str, value: str = "", *, hint: str = "", required: bool = False, **more: Any) -> Html:
     """Makes a labelled input of a form."""
     given = input_(name=name, value=value, required=required, autocomplete="off", spellcheck="false", **more)

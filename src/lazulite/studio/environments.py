@@ -1,0 +1,161 @@
+"""Environments: their list, one with what it is made of and how its build went, and an editor for new ones."""
+
+import json
+from pathlib import Path
+
+from lazulite.environments import bind, built
+from lazulite.environments.builders import uv
+from lazulite.http.call import JsonObject
+from lazulite.studio import assets, job_acts, logs
+from lazulite.studio import shown as s
+from lazulite.studio.html import Html, a, div, join
+from lazulite.studio.inside import segment
+from lazulite.studio.layout import shown
+from lazulite.studio.visit import Shown, Visit, act
+
+_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
+_CONDA = """\
+name: mine
+channels: [conda-forge]
+dependencies:
+  - python=3.11
+  - pip
+  - pip:
+      - mlflow
+      - scikit-learn
+"""
+_NONE = "No environment yet."
+
+
+def show_all(visit: Visit) -> tuple[str, Html]:
+    """Lists the environments, the workspace's own and Azure's curated ones."""
+    add = _editor(visit, "", _IMAGE, _CONDA) if visit.workspace else None
+    nothing = s.empty(_NONE, "lazulite environment create --name mine --image python:3.11 --conda-file conda.yml")
+    listed = assets.listing(visit, "environments", "/environments", empty=nothing, heading="Environments", actions=add)
+    return "Environments", join(listed, _standing(visit))
+
+
+def _editor(visit: Visit, name: str, image: str, conda: str) -> Html:
+    return s.sheet(
+        "New version" if name else "New environment",
+        visit.link("/_studio/environments"),
+        s.field("Name", "name", name, required=True),
+        s.field("Image", "image", image, required=True, hint="What it knows is taken from it; nothing is downloaded."),
+        s.area("Conda file", "conda", conda, rows=12, hint="Leave it empty for the image alone."),
+        heading="New environment",
+        press="Create",
+        tone="" if name else "primary",
+        name="new-environment",
+    )
+
+
+def _standing(visit: Visit) -> Html | None:
+    """Shows the environments that stand on this machine, built from whatever named them."""
+    home = visit.parts.settings.home
+    rows = []
+    for recipe in sorted((home / "environments").glob("*/recipe.json"), key=lambda path: -path.stat().st_mtime)[:100]:
+        told = json.loads(recipe.read_text(encoding="utf-8"))
+        link = visit.link(f"/built/{recipe.parent.name}")
+        cells = [
+            a(s.mono(told["key"][:16]), href=link),
+            told["image"] or "a conda file",
+            told["python"]["version"],
+            str(told["packages"]),
+            s.moment(told["builtAt"]),
+        ]
+        rows.append(s.row(*cells, key=told["key"], link=link))
+    bound = [
+        s.row(
+            s.mono(f"{one.name}:{one.version or 'any'}"), s.mono(one.python), one.python_version, s.muted("bound"), ""
+        )
+        for one in bind.bindings(home)
+    ]
+    if not rows and not bound:
+        return None
+    return div(
+        s.card(
+            "On this machine", s.grid(["Key", "From", "Python", "Packages", "Built"], [*rows, *bound]), class_="flush"
+        ),
+        class_="stack",
+    )
+
+
+def show(visit: Visit) -> Shown:
+    """Shows an environment, the newest version or the one asked for."""
+    name = visit.call.ids["name"]
+    found = assets.versions(visit, "environments", name)
+    asked = visit.asked("version")
+    version = (
+        _curated(visit, name, asked)
+        if asked and asked not in {one["name"] for one in found}
+        else assets.chosen(found, asked, "Environment", name)
+    )
+    properties = version["properties"]
+    conda, build = str(properties.get("condaFile") or ""), properties.get("build") or {}
+    return f"{name}:{version['name']}", join(
+        s.title(
+            name,
+            assets.version_choice(visit, found, version["name"])
+            if len(found) > 1
+            else s.muted(f"version {version['name']}"),
+            above=a("Environments", href=visit.link("/environments")),
+            actions=_editor(visit, name, str(properties.get("image") or _IMAGE), conda),
+        ),
+        div(
+            assets.about(
+                visit,
+                version,
+                ("Image", s.mono(properties["image"]) if properties.get("image") else None),
+                ("Build context", s.mono(build.get("contextUri")) if build else None),
+                ("Dockerfile", s.mono(build.get("dockerfilePath")) if build else None),
+                ("Use it", s.mono(f"azureml:{name}:{version['name']}")),
+            ),
+            s.card("Conda file", s.source(conda)) if conda else None,
+            class_="stack",
+        ),
+    )
+
+
+def _curated(visit: Visit, name: str, version: str) -> JsonObject:
+    return visit.api.get(f"environments/{segment(name)}/versions/{segment(version)}")
+
+
+def show_built(visit: Visit) -> tuple[str, Html]:
+    """Shows an environment that stands on this machine: what it was made of, its log, its lock."""
+    key = Path(visit.call.ids["key"]).name
+    ready = built.find(visit.parts.settings.home, key)
+    log = built.build_log(visit.parts.settings.home, key)
+    lock = ready.lock.read_text(encoding="utf-8") if ready and ready.lock and ready.lock.exists() else ""
+    return key[:16], join(
+        s.title(s.mono(key[:16]), above=a("Environments", href=visit.link("/environments"))),
+        div(
+            s.card(
+                "Python", s.facts(("Interpreter", s.mono(str(ready.python))), ("Notes", join(*map(div, ready.notes))))
+            )
+            if ready
+            else None,
+            s.card(uv.LOCK, s.source(lock)) if lock else None,
+            logs.viewer(logs.of_build(visit, key), live=ready is None) if log else None,
+            class_="stack",
+        ),
+    )
+
+
+def do_create(visit: Visit) -> JsonObject:
+    """Registers the next version of an environment from an image and a conda file."""
+    name, conda = visit.field("name", required=True), visit.form.get("conda")
+    version = job_acts.next_version(visit, "environments", name)
+    properties: JsonObject = {"image": visit.field("image", required=True)}
+    if isinstance(conda, str) and conda.strip():
+        properties["condaFile"] = conda
+    visit.api.put(f"environments/{segment(name)}/versions/{version}", {"properties": properties})
+    return {"to": visit.link(f"/environments/{segment(name)}", version=version)}
+
+
+ROUTES = (
+    shown("/environments", show_all),
+    shown("/environments/{name}", show),
+    shown("/environments/{name}/version/{version}", show),
+    shown("/built/{key}", show_built),
+    act("/_studio/environments", do_create),
+)
