@@ -83,3 +83,21 @@ def test_a_pipeline_component_is_deployed_and_invoked(ml: MLClient, tmp_path):
     ):
         with pytest.raises(HttpResponseError, match=words):
             ml.batch_endpoints.invoke(endpoint_name=name, deployment_name="joined", inputs=inputs)
+
+
+def test_a_job_that_ran_is_deployed(ml: MLClient, tmp_path):
+    (tmp_path / "a").write_text("a")
+    ran = joins(data=Input(type="uri_folder", path=str(tmp_path)), times=1)
+    ran.settings.default_compute = "serverless"
+    ran = ml.jobs.create_or_update(ran)
+    assert ended(ml, ran.name).status == "Completed"
+    name = f"again-{ml.workspace_name}"
+    ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name=name)).result()
+    deployment = PipelineComponentBatchDeployment(name="job", endpoint_name=name, job_definition=ran)
+    made = ml.batch_deployments.begin_create_or_update(deployment).result()
+    inputs = {"data": Input(type="uri_folder", path=str(tmp_path)), "times": Input(type="integer", default=2)}
+    job = ml.batch_endpoints.invoke(endpoint_name=name, deployment_name=made.name, inputs=inputs)
+    assert ended(ml, job.name).status == "Completed"
+    (output,) = [name for name in ml.jobs.get(job.name).outputs if name != "default"]
+    ml.jobs.download(job.name, download_path=tmp_path / "got", output_name=output)
+    assert (tmp_path / "got" / "named-outputs" / output / "out.txt").read_text() == "++a"

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from lazulite import fields
-from lazulite.arm import differences
+from lazulite.arm import differences, source_jobs
 from lazulite.arm.families import Asset, Context, one_of
 from lazulite.artifacts.locate import locate
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http.call import JsonObject
-from lazulite.ids import parse_asset
+from lazulite.ids import WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
 
 # What each type must have besides its name, for the SDK reads no list in which one lacks it. Source: azure-ai-ml 1.35.2
@@ -41,6 +41,8 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
             target="properties.componentSpec",
         )
     spec = _without_nulls(sent)
+    if fields.text(spec, "properties.componentSpec.sourceJobId") and isinstance(context.owner, WorkspaceId):
+        spec |= source_jobs.spec_of(context.connection, context.owner, spec["sourceJobId"])
     _check(spec, "properties.componentSpec")
     if not _is_anonymous(given, context) and spec.setdefault("name", context.name).lower() != context.name.lower():
         raise BadRequest(

@@ -247,15 +247,9 @@ def work(
         deployments.find_parts(connection, home, workspace, told)
         return _scoring(workspace, shared, told, asked, environment)
     configuration = deployed.body["properties"]["deploymentConfiguration"]
-    return Work(
-        {
-            **shared,
-            "tags": {**tags, **_IS_PIPELINE},
-            "componentId": _component_id(connection, workspace, configuration),
-            "outputs": asked.outputs,
-            "settings": configuration["settings"],
-        }
-    )
+    component, outputs = _component(connection, workspace, configuration)
+    body = {**shared, "tags": {**tags, **_IS_PIPELINE}, "componentId": component, "outputs": outputs | asked.outputs}
+    return Work({**body, "settings": configuration["settings"]})
 
 
 def _scoring(
@@ -284,11 +278,15 @@ def _scoring(
     return Work(body, component, {**spec, "version": component.version})
 
 
-def _component_id(connection: Connection, workspace: WorkspaceId, configuration: dict[str, Any]) -> str:
-    """Returns the id of the version that is meant now: a label means another one tomorrow."""
+def _component(
+    connection: Connection, workspace: WorkspaceId, configuration: dict[str, Any]
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Returns the id of the version that is meant now, as a label means another one tomorrow, and its outputs."""
     wanted = parse_asset(configuration["componentId"]["assetId"], "components", workspace)
     found = assets.resolve(connection, wanted)
-    return str(replace(wanted, version=found.place.version, label=None))
+    outputs = fields.nested(found.body["properties"]["componentSpec"], "componentSpec.outputs")
+    kinds = {name: {"jobOutputType": one.get("type") or "uri_folder"} for name, one in outputs.items()}
+    return str(replace(wanted, version=found.place.version, label=None)), kinds
 
 
 def _told(deployed: dict[str, Any], asked: Asked) -> dict[str, Any]:
