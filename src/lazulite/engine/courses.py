@@ -51,11 +51,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Child:
-    """One of a parent's children as it is now. read: returns the text that is in one of its outputs, by its name."""
+    """One of a parent's children as it is now. read: returns the text that is in one of its outputs, by its name.
+
+    points: what it has told of the metric that its parent's kind is told of, in order.
+    """
 
     step: str
     job: Job
     read: Callable[[str], str]
+    points: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Next:
     start: new children. cancel: the steps of children to be ended. end: how the parent ends; children that still run
     are cancelled first, and it ends when they have. outputs: what its body's outputs become. look_again_s: when to be
     asked again although no child has changed, None for never. files: to be written before all, by a datastore's URI.
+    properties: of the parent's run.
     """
 
     start: Sequence[NewJob] = ()
@@ -73,6 +78,7 @@ class Next:
     outputs: Mapping[str, Any] | None = None
     look_again_s: float | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class Course(Protocol):

@@ -11,6 +11,7 @@ from lazulite.engine.courses import Course, Scene
 from lazulite.engine.pipeline import accept, course
 from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Job
+from lazulite.engine.sweep import course as sweep
 from lazulite.errors import NotImplementedHere
 from lazulite.ids import WorkspaceId
 
@@ -34,17 +35,25 @@ class Parent:
 
     accept: checks a body and returns what is kept of it, `(scene, the job's name, body, names of its inputs that are
     not there yet)`; labels become versions, outputs get places. course: begins to decide, or goes on.
+    log: where `jobs.stream` looks for what became of its children. metric_of: which metric of its children the course
+    of a body is told of, as often as it wants to look again.
     """
 
     accept: Callable[[Scene, str, Body, Collection[str]], dict[str, Any]]
     course: Callable[[Connection, WorkspaceId, Job], Course]
     run_type: str
+    # Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py, _get_sorted_filtered_logs.
+    log: str = "logs/azureml/executionlogs.txt"
+    metric_of: Callable[[Body], str] | None = None
 
 
 KINDS: Mapping[str, Leaf | Parent] = {
     "Command": Leaf(spec.spec_of),
     "Parallel": Leaf(parallel.spec_of),
     "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),
+    "Sweep": Parent(
+        sweep.accept, sweep.begin, sweep.RUN_TYPE, log="azureml-logs/hyperdrive.txt", metric_of=sweep.metric_of
+    ),
 }
 
 

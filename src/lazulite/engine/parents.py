@@ -6,7 +6,7 @@ in memory: children are rows, so that a platform that starts again tells a new c
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +26,7 @@ from lazulite.errors import LazuliteError, UserCodeError
 from lazulite.settings import Settings
 from lazulite.store import datastores, workspaces
 from lazulite.store.db import Database
-from lazulite.tracking import entries
-
-# What `jobs.stream` prints of a pipeline. Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py,
-# _get_sorted_filtered_logs.
-LOG = Path("logs") / "azureml" / "executionlogs.txt"
-
+from lazulite.tracking import entries, metrics
 
 # Where components note numbers and truths that others decide by. Source: mldesigner, which writes it.
 _CONTROL = "azureml.pipeline.control"
@@ -142,9 +137,14 @@ class _Life:
         self._job = job
         self._inbox = inbox
         self._wake = wake
+        kind = kinds.find(job.kind)
+        assert isinstance(kind, Parent)
+        self._kind = kind
+        self._metric = kind.metric_of(job.body) if kind.metric_of else ""
+        self._noted: Mapping[str, str] = {}
         with db.read() as connection:
             self._workspace = workspaces.of_scope(connection, job.scope).id
-        log = folders.artifacts(home, self._workspace, job.name) / LOG
+        log = folders.artifacts(home, self._workspace, job.name) / kind.log
         log.parent.mkdir(parents=True, exist_ok=True)
         self._say = lines.writer(log)
 
@@ -166,10 +166,8 @@ class _Life:
             children = self._await_news(then)
 
     def _course(self, connection: Connection) -> Course:
-        kind = kinds.find(self._job.kind)
-        assert isinstance(kind, Parent)
         try:
-            return kind.course(connection, self._workspace, self._job)
+            return self._kind.course(connection, self._workspace, self._job)
         except LazuliteError as error:  # what it names was deleted meanwhile
             return _Broken(error)
 
@@ -192,12 +190,12 @@ class _Life:
 
     def _await_news(self, then: Next) -> list[Child]:
         numbers = self._inbox.wait(then.look_again_s)
-        if not numbers:
-            return []
         with self._db.read() as connection:
-            children = self._with_steps(connection, states.children(connection, self._job, numbers))
-        self._tell(children)
-        return children
+            ended = states.children(connection, self._job, numbers) if numbers else []
+            alive = states.living_children(connection, self._job) if self._metric else []
+            children = self._with_steps(connection, ended)
+            self._tell(children)
+            return [*children, *self._with_steps(connection, alive)]
 
     def _is_mine(self, connection: Connection) -> bool:
         now = states.get(connection, self._job.number)
@@ -205,7 +203,7 @@ class _Life:
 
     def _do(self, then: Next) -> list[Child]:
         """Starts and cancels children, all in one transaction; returns those that are new."""
-        if not then.start and not then.cancel and not then.files:
+        if not (then.start or then.cancel or then.files or then.properties != self._noted):
             return []
         with self._db.read() as connection:
             for uri, text in then.files.items():
@@ -217,6 +215,7 @@ class _Life:
         with self._db.write() as connection:
             if not self._is_mine(connection):
                 return []
+            self._note(connection, then)
             made = [self._child(one.new.step, self._write(connection, one, now)) for one in drafts]
             for job in states.children(connection, self._job) if then.cancel else ():
                 if entries.of_run(connection, job.number, "property").get(STEP) in then.cancel:
@@ -224,6 +223,11 @@ class _Life:
         self._wake()
         self._tell([child for child in made if child.job.state == "Failed"])
         return made
+
+    def _note(self, connection: Connection, then: Next) -> None:
+        if then.properties != self._noted:
+            entries.put(connection, self._job.number, "property", then.properties)
+            self._noted = then.properties
 
     def _draft(self, connection: Connection, new: NewJob) -> "_Draft":
         """Checks a child that is to be started, and finds the earlier job that can stand for it."""
@@ -293,6 +297,7 @@ class _Life:
         job = states.get(connection, self._job.number)
         if job is None:
             return
+        self._note(connection, then)
         if then.outputs is not None:
             states.set_outputs(connection, job, dict(then.outputs))
         if end.state == "Completed" and job.state != "CancelRequested":
@@ -301,16 +306,25 @@ class _Life:
                 collect.register(connection, job, self._workspace, now)
             except LazuliteError as error:
                 end = Change("Failed", error=error.wire())
-        changes = [Change("Canceled")] if job.state == "CancelRequested" else [Change("Finalizing"), end]
+        changes = [Change("Finalizing"), end]
+        if job.state == "CancelRequested":
+            changes = [Change("Canceled")]
+        elif end.state == "Canceled":
+            changes = [Change("CancelRequested"), end]
         if states.apply(connection, job, *changes, now=now):
             self._say(f"{changes[-1].state}")
 
     def _with_steps(self, connection: Connection, jobs: Sequence[Job]) -> list[Child]:
         said = entries.of_runs(connection, [job.number for job in jobs])
-        return [self._child(said[job.number, "property"].get(STEP, ""), job) for job in jobs]
+        return [
+            self._child(said[job.number, "property"].get(STEP, ""), job, self._points(connection, job)) for job in jobs
+        ]
 
-    def _child(self, step: str, job: Job) -> Child:
-        return Child(step, job, lambda output: self._read(job, output))
+    def _points(self, connection: Connection, job: Job) -> Sequence[float]:
+        return [point.value for point in metrics.history(connection, job.number, self._metric)] if self._metric else ()
+
+    def _child(self, step: str, job: Job, points: Sequence[float] = ()) -> Child:
+        return Child(step, job, lambda output: self._read(job, output), points)
 
     def _read(self, job: Job, output: str) -> str:
         """Returns a number or a truth that a job has made: noted as a control output, or else a file's content."""
