@@ -62,6 +62,13 @@ class Pipelines(Home):
     def run_pipeline(self, jobs, **more):
         return self.ended(self.submit_pipeline(jobs, **more))
 
+    def submit_and_look(self, step, inputs):
+        """Runs a pipeline of one step and returns its name."""
+        name = self.submit_pipeline({"a": step}, inputs=inputs)
+        job = self.ended(name)
+        assert job.state == "Completed", job.run.error
+        return name
+
     def children(self, name):
         """Returns a pipeline's children by their steps."""
         with self.db.read() as connection:
