@@ -284,7 +284,7 @@ def test_a_worker_that_dies_costs_its_mini_batch_and_no_other(batch):
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("raise RuntimeError('no weights')", "init() failed: RuntimeError: no weights (score.py, line 4)"),
+        ("raise RuntimeError('no weights')", "init() failed: RuntimeError: no weights (score.py, line 4)."),
         ("os._exit(3)", "init() failed: The worker exited with status 3"),
         ("time.sleep(60)", "init() failed: init() took longer than 1 s. It was at score.py, line 4."),
     ],

@@ -83,7 +83,8 @@ def described(mini_batch: MiniBatch, items: int | None) -> str:
 
 def in_words(error: Mapping[str, Any]) -> str:
     """Returns what went wrong in one line, the user's own place in it."""
-    return str(error.get("summary") or error["message"])
+    told = str(error.get("summary") or error["message"])
+    return told if told.endswith(".") else f"{told}."
 
 
 def too_many(order: Order, counts: Counts, mini_batches: int) -> str:

@@ -198,8 +198,8 @@ def _output(said: Mapping[str, Any], append_to: str, base: JobSpec) -> str:
     if said.get("bi_output"):
         return _bound(said, "bi_output", "outputs", base.names)
     match = _BINDING.match(append_to)
-    named = match[2] if match and match[1] == "outputs" else ""
-    return named or next((one.name for one in base.outputs), "")
+    folders = [one.name for one in base.outputs if one.kind != "uri_file"]
+    return match[2] if match and match[2] in folders else next(iter(folders), "")
 
 
 def _size(value: Any) -> int:
