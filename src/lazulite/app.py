@@ -14,6 +14,7 @@ from lazulite.arm import (
     codes,
     components,
     computes,
+    connections,
     data,
     datastores,
     environments,
@@ -47,6 +48,7 @@ from lazulite.dataplane import (
 from lazulite.dataplane import registries as registry_discovery
 from lazulite.dataplane.mlflow import wire
 from lazulite.edge import hosts, listen
+from lazulite.edge.refusals import Refusals
 from lazulite.engine.loop import Engine
 from lazulite.engine.scheduler import Scheduler
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
@@ -71,6 +73,7 @@ ARM = (
     workspaces,
     registries,
     computes,
+    connections,
     datastores,
     environments,
     jobs,
@@ -132,7 +135,9 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> None:
     parts = open_parts(settings)
-    listener = await listen.start(settings, Authority.open(settings.home), dispatch(mounts(parts)))
+    refusals = Refusals()
+    app = dispatch(mounts(parts, refusals))
+    listener = await listen.start(settings, Authority.open(settings.home), app, refusals=refusals)
     parts.supervisor.start()
     parts.engine.start()
     parts.scheduler.start()
@@ -156,10 +161,12 @@ def open_parts(settings: Settings) -> Parts:
     return Parts(settings, db, signing_key, supervisor, uploads, engine, scheduler)
 
 
-def mounts(parts: Parts) -> dict[hosts.Mount, ASGIApp]:
+def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
     """Builds the app of every mount. Studio is given the routers of all, to ask them as any client does."""
     routers = {mount: Router(routes(modules)) for mount, (modules, _) in MOUNTS.items()}
-    given = dict.fromkeys(MOUNTS, parts) | {"studio": StudioParts(**vars(parts), routers=routers, samples=Samples())}
+    given = dict.fromkeys(MOUNTS, parts) | {
+        "studio": StudioParts(**vars(parts), routers=routers, samples=Samples(), refusals=refusals)
+    }
     apps = {
         mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))
         for mount, (_, who) in MOUNTS.items()

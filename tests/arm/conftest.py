@@ -11,6 +11,7 @@ import pytest
 
 from lazulite import clock, settings
 from lazulite.app import mounts, open_parts
+from lazulite.edge.refusals import Refusals
 from lazulite.identity import tokens
 
 WORKSPACE = (
@@ -39,7 +40,7 @@ class Arm:
 
     def __init__(self, home: Path, **told: Any) -> None:
         self.parts = open_parts(settings.read({}, home=home, **told))
-        self.app = mounts(self.parts)["arm"]
+        self.app = mounts(self.parts, Refusals())["arm"]
         self.token = tokens.issue(self.parts.signing_key, AUDIENCE, tenant="t", oid="o", name="tester", now=clock.now())
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:

@@ -58,11 +58,16 @@ def kind_of(first: bytes) -> Kind | None:
 
 
 async def start(
-    settings: Settings, authority: Authority, app: ASGIApp, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    authority: Authority,
+    app: ASGIApp,
+    environ: Mapping[str, str] = os.environ,
+    refusals: Refusals | None = None,
 ) -> "Listener":
     """Opens the platform's port, and serves until the listener is closed.
 
     app: one ASGI app for all mounts; scheme and Host are the client's. environ: where the way out is read from.
+    refusals: where to note what the private network refuses.
     Raises BadRequest when an exposed port has no secret, Conflict (409) when the port is taken.
     """
     if settings.is_exposed and not settings.secret:
@@ -72,7 +77,7 @@ async def start(
             hint="Set LAZULITE_SECRET, or listen on 127.0.0.1.",
         )
     _allow_many_files()
-    listener = Listener(settings, authority, app, environ, await _bind(settings))
+    listener = Listener(settings, authority, app, environ, await _bind(settings), refusals or Refusals())
     listener.begin()
     return listener
 
@@ -87,10 +92,11 @@ class Listener:
         app: ASGIApp,
         environ: Mapping[str, str],
         servers: list[socket.socket],
+        refusals: Refusals,
     ) -> None:
         self.port: int = servers[0].getsockname()[1]
         settings = dataclasses.replace(settings, port=self.port)
-        self.refusals = Refusals()
+        self.refusals = refusals
         self._servers = servers
         self._authority = authority
         own_names = (settings.host,) if settings.is_exposed and hosts.is_address(settings.host) else ()

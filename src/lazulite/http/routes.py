@@ -40,11 +40,12 @@ class _Node:
 
 
 class Router:
-    """Finds the route of a method and path in time proportional to the path's length."""
+    """Finds the route of a method and path in time proportional to the path's length. routes: all of them."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
         self._root = _Node()
-        for route in routes:
+        for route in self.routes:
             self._add(route)
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 
 from lazulite.edge.hosts import Mount
+from lazulite.edge.refusals import Refusals
 from lazulite.errors import NotFound
 from lazulite.http.call import Call, Caller, JsonObject
 from lazulite.http.parts import Parts
@@ -28,11 +29,12 @@ Query = Mapping[str, str | int | list[str]]
 class StudioParts(Parts):
     """What Studio's pages may use: the parts of every handler, and the routers of the mounts that they ask.
 
-    samples: what the gateway counted, kept while somebody looks.
+    samples: what the gateway counted, kept while somebody looks. refusals: what the private network refused.
     """
 
     routers: Mapping[Mount, Router]
     samples: Samples
+    refusals: Refusals
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,13 @@ class Api:
         return _object(self.ask("mlflow", "POST" if body is not None else "GET", where, body, query))
 
     def ask(
-        self, mount: Mount, method: str, link: str, body: JsonObject | None = None, query: Query | None = None
+        self,
+        mount: Mount,
+        method: str,
+        link: str,
+        body: JsonObject | None = None,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Calls the handler of a route, as the stack would, and returns the body of its reply."""
         path, _, given = link.partition("?")
@@ -98,7 +106,7 @@ class Api:
             path=path,
             ids=ids,
             query=dict(pairs),
-            headers={},
+            headers=headers or {},
             raw=json.dumps(body or {}).encode(),
             who=WHO,
             now=self.call.now,

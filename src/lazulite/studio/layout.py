@@ -81,6 +81,11 @@ _NAVIGATION = (
 )
 
 
+def pages() -> list[tuple[str, str]]:
+    """Lists what the navigation leads to: (words, path)."""
+    return [(words, path) for _, entries in _NAVIGATION for _, words, path in entries]
+
+
 def shown(template: str, show: Callable[[Visit], Shown]) -> Route:
     """Makes the route of a page: `show` returns its title and its content."""
     return page(template, show, frame, trouble)
