@@ -53,7 +53,9 @@ def test_fields_are_changed_by_set(churn):
     changed = churn.json("model", "update", "-n", "churn", *words)
     assert (changed["description"], changed["tags"]) == ("Better", {"owner": "me", "n": "1"})
     said = churn.refused("model", "update", "-n", "churn", "--set", "flavour=x", code=1)
-    assert 'There is no field "flavour"' in said
+    assert "flavour of a version of a model asset cannot be changed" in said
+    churn.json("model", "update", "-n", "churn", "-v", "7", "--remove", "tags.n")
+    assert churn.json("model", "show", "-n", "churn", "-v", "7")["tags"] == {"owner": "me"}
 
 
 def test_data_by_a_file_with_a_path_beside_it(cli, tmp_path):

@@ -46,4 +46,4 @@ def test_a_file_that_is_not_there_is_named(cli):
 def test_a_size_that_does_not_exist_is_refused_in_azures_words(cli):
     said = cli.refused("compute", "create", "-n", "c", "--type", "AmlCompute", "--size", "Standard_None", code=1)
     assert '"Standard_None" is not a VM size' in said
-    assert "must be NAME=VALUE" in cli.refused("compute", "update", "-n", "c", "--set", "oops", code=2)
+    assert "must be PATH=VALUE" in cli.refused("compute", "update", "-n", "c", "--set", "oops", code=2)

@@ -177,8 +177,11 @@ def test_names_and_tags_change_and_nothing_else(jobs, done):
     changed = jobs.cli.json("job", "update", "-n", done[0], "--set", "display_name=the best", "tags.try=1")
     assert changed["display_name"] == "the best"
     assert changed["tags"] == {"team": "vision", "try": "1"}
-    for field in ("command=ls", "tags=none", "display_name.x=y"):
-        assert "cannot be changed" in jobs.cli.refused("job", "update", "-n", done[0], "--set", field, code=1)
+    assert "cannot be changed" in jobs.cli.refused("job", "update", "-n", done[0], "--set", "command=ls", code=1)
+    for field in ("tags=none", "display_name.x=y"):
+        jobs.cli.refused("job", "update", "-n", done[0], "--set", field, code=2)
+    assert jobs.cli.json("job", "update", "-n", done[0], "--remove", "tags.try")["tags"] == {"team": "vision"}
+    assert jobs.cli.json("job", "update", "-n", done[0], "--set", "experiment_name=other")["name"] == done[0]
 
 
 def test_what_it_left_is_downloaded(jobs, done, tmp_path):

@@ -82,23 +82,23 @@ def test_it_answers_by_traffic_and_by_name(served):
     assert "none.json cannot be read" in said
 
 
-def test_its_logs_are_printed(served):
-    logs = served.cli.json("online-deployment", "get-logs", "-e", served.name, "-n", "blue")
-    assert "ready in blue" in logs
-    words = (
-        "online-deployment",
-        "get-logs",
-        "-e",
-        served.name,
-        "-n",
-        "blue",
-        "-l",
-        "1",
-        "-o",
-        "tsv",
-        *served.cli.scope,
-    )
-    assert len(served.cli.text(*words).strip().splitlines()) == 1
+def test_its_logs_are_printed_as_they_were_written(served):
+    words = ("online-deployment", "get-logs", "--endpoint", served.name, "-n", "blue", *served.cli.scope)
+    assert any(line.endswith("ready in blue") for line in served.cli.text(*words).splitlines())
+    assert len(served.cli.text(*words, "-l", "1").strip().splitlines()) == 1
+
+
+def test_what_is_there_is_not_created_again_but_changed(served):
+    again = served.cli.refused("online-endpoint", "create", "-f", served.file(ENDPOINT), code=1)
+    assert "(UserError) An endpoint with this name already exists" in again
+    again = served.cli.refused("online-deployment", "create", "-f", served.file(DEPLOYMENT, "blue"), code=1)
+    assert "(UserError) A deployment with this name already exists" in again
+    where = ("--name", "blue", "--endpoint-name", served.name)
+    changed = served.cli.json("online-deployment", "update", *where, "--set", "tags.a=b", "liveness_probe.period=20")
+    assert (changed["tags"], changed["liveness_probe"]["period"]) == ({"a": "b"}, 20)
+    shown = served.cli.json("online-endpoint", "update", "-n", served.name, "--set", "tags.x=y", "description=Colors")
+    assert (shown["tags"], shown["description"]) == ({"team": "vision", "x": "y"}, "Colors")
+    assert "no field" in served.cli.refused("online-endpoint", "update", "-n", served.name, "--remove", "nope", code=2)
 
 
 def test_a_regenerated_key_is_another_and_the_other_stays(served):

@@ -1,7 +1,6 @@
 """The verbs of versioned assets: components, data, environments, models; in a workspace or in a registry."""
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,15 +182,8 @@ def _changed(before: Json, after: Json, word: str) -> dict[str, Any]:
             f"{', '.join(fixed)} of a version of a {word} asset cannot be changed.",
             hint=f"What can: {', '.join(_CHANGEABLE)}. For all else make a new version.",
         )
-    texts = {name: after.get(name) for name in names}
-    for name in ("tags", "properties"):
-        if name in texts:
-            texts[name] = {key: _text(value) for key, value in (texts[name] or {}).items()}
-    return texts
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    by_key = ("tags", "properties")
+    return {name: changes.texts(after, name) if name in by_key else after.get(name) for name in names}
 
 
 def _archiving(asset: Asset, verb: str, archived: bool) -> Command:

@@ -4,6 +4,7 @@ A path is `tags.team`, `rules[0].path`, `rules[name=a].path`, or `rules.0.path`.
 Source: azure-cli-core 2.91, commands/arm.py, generic update.
 """
 
+import argparse
 import ast
 import json
 import re
@@ -16,11 +17,19 @@ _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 _ADD = "--add PATH VALUE ..., or --add PATH NAME=VALUE ..."
 _REMOVE = "--remove PATH, or --remove LIST INDEX"
 
+
+def _assignment(text: str) -> str:
+    if not text.partition("=")[0] or "=" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} must be PATH=VALUE")
+    return text
+
+
 FLAGS: tuple[Flag, ...] = (
     flag(
         "--set",
         nargs="+",
         action="extend",
+        type=_assignment,
         metavar="PATH=VALUE",
         default=[],
         help="Fields to set, as `show` prints them; JSON is taken as what it says: tags.team=vision.",
@@ -57,14 +66,22 @@ def apply(shown: Json, arguments: Arguments) -> None:
     """
     read = str if arguments.force_string else value_of
     for words in arguments.set:
-        path, equals, text = words.partition("=")
-        if not path or not equals:
-            raise Misuse(f'"{words}" is not PATH=VALUE.', hint="Write --set tags.team=vision.")
+        path, _, text = words.partition("=")
         put(shown, path, read(text))
     for words in arguments.add:
         _add(shown, words, read)
     for words in arguments.remove:
         _remove(shown, words)
+
+
+def texts(shown: Json, field: str) -> dict[str, str]:
+    """Returns tags or properties as they are sent: every value a text. Raises Misuse for what is no object."""
+    given = shown.get(field) or {}
+    if not isinstance(given, dict):
+        raise Misuse(
+            f"{field} holds names with values, so {given!r} cannot be set.", hint=f"Write --set {field}.NAME=VALUE."
+        )
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
 def value_of(text: str) -> Json:

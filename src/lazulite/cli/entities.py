@@ -220,6 +220,8 @@ WORKSPACE: tuple[Field, ...] = (
     ("application_insights", "properties.applicationInsights"),
     ("public_network_access", "properties.publicNetworkAccess"),
     ("system_datastores_auth_mode", "properties.systemDatastoresAuthMode"),
+    ("image_build_compute", "properties.imageBuildCompute"),
+    ("primary_user_assigned_identity", "properties.primaryUserAssignedIdentity"),
     ("allow_roleassignment_on_rg", "properties.allowRoleAssignmentOnRG"),
     *_IDENTITY,
 )
@@ -380,6 +382,20 @@ JOB: tuple[Field, ...] = (
     ("limits.max_total_trials", "properties.limits.maxTotalTrials"),
     ("limits.max_concurrent_trials", "properties.limits.maxConcurrentTrials"),
     ("limits.trial_timeout", "properties.limits.trialTimeout", _seconds),
+)
+# A step or trial, as run history lists it. Source: azure-ai-ml 1.35.2 entities/_job/_base_job, base_job.py.
+RUN: tuple[Field, ...] = (
+    ("name", "runId"),
+    ("id", "id", graphs.azureml),
+    ("display_name", "displayName"),
+    ("description", "description"),
+    ("status", "status"),
+    ("experiment_name", "experimentName"),
+    ("compute", "target"),
+    ("tags", "tags"),
+    ("properties", "properties"),
+    ("creation_context.created_at", "createdUtc"),
+    ("creation_context.created_by", "createdBy.userName"),
 )
 SCHEDULE: tuple[Field, ...] = (
     _NAME,

@@ -1,27 +1,51 @@
 """`lazulite job`: as az ml job, and debug."""
 
-import json
-import webbrowser
-from typing import Any
+import copy
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from lazulite.cli import job_debug, job_stream
-from lazulite.cli.assets import ARCHIVED_ONLY, INCLUDE_ARCHIVED
-from lazulite.cli.entities import JOB, entity
-from lazulite.cli.grammar import Arguments, Command, Flag, Group, Json, flag
+from lazulite.cli import changes, job_debug, job_stream
+from lazulite.cli.assets import ARCHIVED_ONLY, INCLUDE_ARCHIVED, list_view
+from lazulite.cli.entities import JOB, RUN, entity
+from lazulite.cli.grammar import Arguments, Command, Group, Json, flag, required, switch
 from lazulite.cli.session import Session, open_workspace
-from lazulite.cli.verbs import COMMON, FILE, NAME, NEW_NAME, SET, Noun, overrides, sdk
-from lazulite.errors import BadRequest, NotFound
+from lazulite.cli.verbs import (
+    COMMON,
+    FILE,
+    NAME,
+    NEW_NAME,
+    NO_WAIT,
+    SET,
+    SKIP_VALIDATION,
+    WEB,
+    Noun,
+    overrides,
+    sdk,
+    show_page,
+)
+from lazulite.errors import BadRequest, NotFound, NotImplementedHere
 
 _JOB = Noun("job", "jobs", JOB)
 # What can still change of a job, in the YAML file's words and in run history's.
 # Source: azure-ai-ml 1.35.2 operations/_job_operations.py, update.
-_CHANGEABLE = {"display_name": "displayName", "description": "description", "tags": "tags", "properties": "properties"}
+_CHANGEABLE = {
+    "display_name": "displayName",
+    "description": "description",
+    "tags": "tags",
+    "properties": "properties",
+}
+_EXPERIMENT = "experiment_name"
 _BY_KEY = ("tags", "properties")
 
 
 def _create(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
-    made = sdk().create(session, _JOB.word, arguments.file, overrides(arguments, (NEW_NAME,)), wait=True)
+    options = {"skip_validation": True} if arguments.skip_validation else {}
+    wish = sdk().Wish(arguments.file, overrides(arguments, (NEW_NAME,)), options)
+    made = sdk().make(session, _JOB.word, wish)
+    if arguments.save_as:
+        _save(session, made.name, arguments.save_as)
     if arguments.web:
         _open(session, made.name)
     if arguments.stream:
@@ -29,16 +53,38 @@ def _create(arguments: Arguments) -> Json:
     return _JOB.show(session, made.name)
 
 
+def _save(session: Session, name: str, path: str) -> None:
+    """Writes a job as the YAML file of which another like it can be made."""
+    import yaml  # only where a file is written
+
+    text = yaml.safe_dump(_JOB.show(session, name), sort_keys=False, allow_unicode=True)
+    Path(path).write_text(text, "utf-8")
+
+
 def _validate(arguments: Arguments) -> Json:
-    return sdk().validate_job(open_workspace(arguments), arguments.file, overrides(arguments, ()))
+    return sdk().validate_job(open_workspace(arguments), arguments.file, overrides(arguments, (NEW_NAME,)))
 
 
 def _list(arguments: Arguments) -> Json:
-    session = open_workspace(arguments)
-    view = "All" if arguments.include_archived else "ArchivedOnly" if arguments.archived_only else "ActiveOnly"
+    session, view = open_workspace(arguments), list_view(arguments)
     limit = None if arguments.all_results else arguments.max_results
+    if arguments.parent_job_name:
+        return _children(session, arguments.parent_job_name, limit)
     rows = session.arm.all(session.path(_JOB.kind), {"listViewType": view}, limit)
     return [entity(row, JOB) for row in rows]
+
+
+def _children(session: Session, name: str, limit: int | None) -> Json:
+    """Lists the steps of a pipeline or the trials of a sweep, as run history has them."""
+    _get(session, name)  # raises for a job that is not there
+    found: list[Json] = []
+    where: str | None = f"/history/v1.0{session.path('runs', name, 'children')}"
+    while where and (limit is None or len(found) < limit):
+        page = session.arm.data_plane("GET", where).json()
+        found += page["value"]
+        link = urlsplit(page.get("nextLink") or "")
+        where = link.path and f"{link.path}?{link.query}"
+    return [entity({**run, "id": session.path(_JOB.kind, run["runId"])}, RUN) for run in found[:limit]]
 
 
 def _show(arguments: Arguments) -> Json:
@@ -49,8 +95,7 @@ def _show(arguments: Arguments) -> Json:
 
 
 def _open(session: Session, name: str) -> None:
-    """Shows a job's page in the browser, if there is one."""
-    webbrowser.open(_get(session, name)["services"]["Studio"]["endpoint"])
+    show_page(_get(session, name)["services"]["Studio"]["endpoint"])
 
 
 def _stream(arguments: Arguments) -> None:
@@ -59,7 +104,9 @@ def _stream(arguments: Arguments) -> None:
 
 def _cancel(arguments: Arguments) -> None:
     session = open_workspace(arguments)
-    session.arm.finish(session.arm.call("POST", session.path(_JOB.kind, arguments.name, "cancel")))
+    answer = session.arm.call("POST", session.path(_JOB.kind, arguments.name, "cancel"))
+    if not arguments.no_wait:
+        session.arm.finish(answer)
 
 
 def _download(arguments: Arguments) -> None:
@@ -83,29 +130,42 @@ def _archiving(verb: str, is_archived: bool) -> Command:
 
 def _update(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
-    change = _change(dict(arguments.set))
-    session.arm.data_plane("PATCH", f"/history/v1.0{session.path('runs', arguments.name)}", change)
+    before = _JOB.show(session, arguments.name)
+    after = copy.deepcopy(before)
+    changes.apply(after, arguments)
+    change = _change(before, after)
+    run = f"/history/v1.0{session.path('runs', arguments.name)}"
+    if change:
+        session.arm.data_plane("PATCH", run, change)
+    if gone := [name for name in before.get("tags") or {} if name not in changes.texts(after, "tags")]:
+        session.arm.data_plane("DELETE", f"{run}/tags", gone)
+    if arguments.web:
+        _open(session, arguments.name)
     return _JOB.show(session, arguments.name)
 
 
-def _change(fields: dict[str, Any]) -> Json:
-    """Turns `{"display_name": "x", "tags.a": 1}` into run history's `{"displayName": "x", "tags": {"a": "1"}}`."""
-    change: dict[str, Any] = {}
-    for field, value in fields.items():
-        name, _, key = field.partition(".")
-        if name not in _CHANGEABLE or bool(key) != (name in _BY_KEY):
-            hint = "What can: display_name, description, tags.NAME, properties.NAME."
-            raise BadRequest(f"{field} of a job cannot be changed.", target=field, hint=hint)
-        text = value if isinstance(value, str) else json.dumps(value)
-        if key:
-            change.setdefault(name, {})[key] = text
-        else:
-            change[_CHANGEABLE[name]] = text
-    return change
+def _change(before: Json, after: Json) -> Json:
+    """Turns what differs into run history's words: `{"displayName": "x", "tags": {"a": "1"}}`."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if _EXPERIMENT in names:  # az sends it too, and a job stays where it was submitted
+        print(f"{_EXPERIMENT} of a job cannot be changed: it stays {before.get(_EXPERIMENT)}.", file=sys.stderr)
+        names.remove(_EXPERIMENT)
+    if fixed := [name for name in names if name not in _CHANGEABLE]:
+        hint = f"What can: {', '.join(_CHANGEABLE)}."
+        raise BadRequest(f"{', '.join(fixed)} of a job cannot be changed.", target=fixed[0], hint=hint)
+    change = {_CHANGEABLE[name]: after.get(name) for name in names if name not in _BY_KEY}
+    return change | {name: changes.texts(after, name) for name in names if name in _BY_KEY}
 
 
 def _show_services(arguments: Arguments) -> Json:
     return _JOB.show(open_workspace(arguments), arguments.name).get("services")
+
+
+def _refuse_ssh(arguments: Arguments) -> None:
+    raise NotImplementedHere(
+        f'Job "{arguments.name}" runs on this machine, and nothing listens for SSH.',
+        hint=f"`lazulite job debug -n {arguments.name}` opens a shell with its environment, code and inputs.",
+    )
 
 
 def _debug(arguments: Arguments) -> None:
@@ -117,8 +177,16 @@ def _get(session: Session, name: str) -> dict[str, Json]:
     return dict(session.arm.get(session.path(_JOB.kind, name))["properties"])
 
 
-_YAML = Flag(FILE.names, {**FILE.options, "required": True})
-_WEB = flag("--web", "-e", action="store_true", help="Show the job's page in the browser.")
+_YAML = required(FILE)
+# Source: azure-cli-extensions, src/machinelearningservices, _format.py.
+_COLUMNS = (
+    ("Name", "name"),
+    ("Status", "status"),
+    ("Experiment", "experiment_name"),
+    ("Compute target", "compute"),
+    ("Job type", "type"),
+    ("Created on", "creation_context.created_at"),
+)
 
 GROUPS = (
     Group(
@@ -130,13 +198,15 @@ GROUPS = (
                 _list,
                 (
                     flag("--max-results", "-r", type=int, default=50, metavar="N", help="At most so many: 50."),
-                    flag("--all-results", action="store_true", help="As many as there are."),
+                    switch("--all-results", help="As many as there are."),
+                    flag("--parent-job-name", "-p", metavar="NAME", help="The steps or trials of this job."),
                     INCLUDE_ARCHIVED,
                     ARCHIVED_ONLY,
                     *COMMON,
                 ),
+                columns=_COLUMNS,
             ),
-            Command("show", "Show one job.", _show, (NAME, _WEB, *COMMON)),
+            Command("show", "Show one job.", _show, (NAME, WEB, *COMMON)),
             Command(
                 "create",
                 "Submit a job from a YAML file; code and inputs on this machine are uploaded first.",
@@ -145,8 +215,9 @@ GROUPS = (
                     _YAML,
                     NEW_NAME,
                     flag("--stream", "-s", action="store_true", help="Then show what it prints, until it ends."),
-                    _WEB,
-                    flag("--skip-validation", action="store_true", help="Taken, as az does; changes nothing."),
+                    WEB,
+                    flag("--save-as", "-a", metavar="FILE", help="Write it as a YAML file."),
+                    SKIP_VALIDATION,
                     SET,
                     *COMMON,
                 ),
@@ -159,7 +230,7 @@ GROUPS = (
                 (NAME, *COMMON),
                 "lazulite job stream -n brave_pear_1x2y3z",
             ),
-            Command("cancel", "End a job.", _cancel, (NAME, *COMMON)),
+            Command("cancel", "End a job.", _cancel, (NAME, NO_WAIT, *COMMON)),
             Command(
                 "download",
                 "Download a job's logs and what it wrote to ./outputs, into DIR/artifacts, or its named outputs.",
@@ -176,7 +247,7 @@ GROUPS = (
                 "update",
                 "Change a job's display_name, description, tags or properties.",
                 _update,
-                (NAME, SET, *COMMON),
+                (NAME, WEB, *changes.FLAGS, *COMMON),
                 "lazulite job update -n brave_pear_1x2y3z --set tags.team=vision",
             ),
             _archiving("archive", True),
@@ -185,13 +256,25 @@ GROUPS = (
                 "show-services",
                 "Show the addresses that belong to a job.",
                 _show_services,
-                (NAME, flag("--node-index", "-i", help="Taken, as az does; changes nothing."), *COMMON),
+                (NAME, WEB, flag("--node-index", "-i", help="Taken, as az does; changes nothing."), *COMMON),
+            ),
+            Command(
+                "connect-ssh",
+                "Refused: nothing listens for SSH here; `debug` opens a shell instead.",
+                _refuse_ssh,
+                (
+                    NAME,
+                    flag("--node-index", "-i", help="The node."),
+                    flag("--private-key-file-path", "-f", help="The key."),
+                    flag("--ssh-args", "-c", action="append", help="More for ssh."),
+                    *COMMON,
+                ),
             ),
             Command(
                 "validate",
                 "Check a YAML file without submitting anything.",
                 _validate,
-                (_YAML, SET, *COMMON),
+                (_YAML, NEW_NAME, SET, *COMMON),
             ),
             Command(
                 "debug",

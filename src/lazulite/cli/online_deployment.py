@@ -1,8 +1,11 @@
 """`lazulite online-deployment`: as az ml online-deployment."""
 
+import sys
+
+from lazulite.cli import changes, rest
 from lazulite.cli.entities import ONLINE_DEPLOYMENT, entity
-from lazulite.cli.grammar import Arguments, Command, Group, Json, flag
-from lazulite.cli.online_endpoint import ENDPOINT, set_properties
+from lazulite.cli.grammar import Arguments, Command, Group, Json, Misuse, flag, switch
+from lazulite.cli.online_endpoint import ENDPOINT, LOCAL, NOT_FOUND, refuse_taken, set_properties
 from lazulite.cli.session import Session, open_workspace
 from lazulite.cli.verbs import (
     COMMON,
@@ -14,17 +17,42 @@ from lazulite.cli.verbs import (
     NO_WAIT,
     SET,
     TAGS,
+    WEB,
     YES,
+    alter,
     overrides,
     sdk,
 )
+from lazulite.errors import NotImplementedHere
 
 _ENDPOINT = flag("--endpoint-name", "-e", required=True, metavar="NAME", help="Its endpoint.")
+_WORD = "online-deployment"
+_SCALE = (
+    flag("--instance-count", type=int, metavar="N", help="How many processes answer."),
+    flag("--instance-type", metavar="SIZE", help="The VM size that is asked for."),
+)
+_NO_EFFECT = "Taken, as az does; changes nothing."
+_WEB = flag("--web", action="store_true", help=WEB.options["help"])  # -e is the endpoint
+_CHECKED = (
+    LOCAL,
+    _WEB,
+    switch("--local-enable-gpu", help=_NO_EFFECT),
+    switch("--vscode-debug", help="Refused: no debugger is attached here."),
+    flag("--skip-script-validation", action="store_true", help=_NO_EFFECT),
+    flag("--package-model", "--with-package", action="store_true", help=_NO_EFFECT),
+)
+_COLUMNS = (
+    ("Name", "name"),
+    ("Endpoint_name", "endpoint_name"),
+    ("Provisioning_state", "provisioning_state"),
+    ("Instance_type", "instance_type"),
+    ("Model", "model"),
+    ("Type", "type"),
+)
 _FIELDS = (
     NEW_NAME,
     flag("--endpoint-name", "-e", metavar="NAME", help="Its endpoint, if not the file's."),
-    flag("--instance-count", type=int, metavar="N", help="How many processes answer."),
-    flag("--instance-type", metavar="SIZE", help="The VM size that is asked for."),
+    *_SCALE,
     DESCRIPTION,
     TAGS,
 )
@@ -51,16 +79,46 @@ def _shown(session: Session, endpoint: str, name: str) -> Json:
 def _create(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
     given = overrides(arguments, _FIELDS)
-    made = sdk().create(session, "online-deployment", arguments.file, given, not arguments.no_wait)
-    if arguments.all_traffic:
+    if arguments.local and arguments.no_wait:
+        raise Misuse('"no_wait" and "local" options are mutually exclusive. Set only one option and try again.')
+    if arguments.vscode_debug:
+        raise NotImplementedHere(
+            "No debugger is attached here.", hint="`lazulite serve --pdb` runs a scoring script by itself."
+        )
+    wanted = sdk().read(_WORD, sdk().Wish(arguments.file, given))
+    refuse_taken(session, "deployment", ENDPOINT.kind, wanted.endpoint_name, "deployments", wanted.name)
+    if arguments.local:
+        _ensure_endpoint(session, wanted.endpoint_name)
+    made = sdk().create(session, _WORD, arguments.file, given, not arguments.no_wait)
+    if arguments.all_traffic and arguments.no_wait:
+        print(f"Traffic is not led to {made.name}: with --no-wait nobody waits until it serves.", file=sys.stderr)
+    elif arguments.all_traffic:
         set_properties(session, made.endpoint_name, {"traffic": {made.name.lower(): 100}})
     return _shown(session, made.endpoint_name, made.name)
 
 
+def _ensure_endpoint(session: Session, name: str) -> None:
+    """Makes the endpoint of a local deployment where there is none, as az does."""
+    try:
+        session.arm.get(session.path(ENDPOINT.kind, name))
+    except rest.Refused as error:
+        if error.status != NOT_FOUND:
+            raise
+        sdk().create(session, ENDPOINT.word, None, {"name": name}, True)
+
+
 def _update(arguments: Arguments) -> Json:
-    session, which = open_workspace(arguments), {"name": arguments.name, "endpoint_name": arguments.endpoint_name}
-    sdk().update(session, "online-deployment", which, dict(arguments.set), not arguments.no_wait)
-    return _shown(session, arguments.endpoint_name, arguments.name)
+    session = open_workspace(arguments)
+    given = {"name": arguments.name, "endpoint_name": arguments.endpoint_name}
+    which = {field: value for field, value in given.items() if value}
+    if arguments.file:
+        read = sdk().read(_WORD, sdk().Wish(arguments.file, which))
+        which = {"name": read.name, "endpoint_name": read.endpoint_name}
+    if len(which) < len(given):
+        raise Misuse("It is not said which deployment is meant.", hint="Give --name and --endpoint-name, or a file.")
+    before = session.arm.get(_path(session, which["endpoint_name"], which["name"]))  # raises for one that is not there
+    alter(session, _WORD, {"name": before["name"], "endpoint_name": which["endpoint_name"]}, arguments, _SCALE)
+    return _shown(session, which["endpoint_name"], which["name"])
 
 
 def _delete(arguments: Arguments) -> None:
@@ -70,19 +128,26 @@ def _delete(arguments: Arguments) -> None:
         session.arm.finish(answer)
 
 
-def _get_logs(arguments: Arguments) -> Json:
+def _get_logs(arguments: Arguments) -> None:
     session = open_workspace(arguments)
     kind = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}[arguments.container]
     path = _path(session, arguments.endpoint_name, arguments.name, "getLogs")
-    return session.arm.call("POST", path, {"containerType": kind, "tail": arguments.lines}).json()["content"]
+    content = session.arm.call("POST", path, {"containerType": kind, "tail": arguments.lines}).json()["content"]
+    print(content)
 
 
 GROUPS = (
     Group(
         "online-deployment",
         (
-            Command("list", "List an endpoint's deployments.", _list, (_ENDPOINT, MAX_RESULTS, *COMMON)),
-            Command("show", "Show one deployment.", _show, (NAME, _ENDPOINT, *COMMON)),
+            Command(
+                "list",
+                "List an endpoint's deployments.",
+                _list,
+                (_ENDPOINT, LOCAL, MAX_RESULTS, *COMMON),
+                columns=_COLUMNS,
+            ),
+            Command("show", "Show one deployment.", _show, (NAME, _ENDPOINT, LOCAL, _WEB, *COMMON)),
             Command(
                 "create",
                 "Create a deployment from a YAML file; code, model and environment are uploaded first.",
@@ -91,14 +156,20 @@ GROUPS = (
                     FILE,
                     *_FIELDS,
                     flag("--all-traffic", action="store_true", help="Then lead all of the endpoint's traffic here."),
+                    *_CHECKED,
                     SET,
                     NO_WAIT,
                     *COMMON,
                 ),
                 "lazulite online-deployment create -f blue.yml --all-traffic",
             ),
-            Command("update", "Change fields of a deployment.", _update, (NAME, _ENDPOINT, SET, NO_WAIT, *COMMON)),
-            Command("delete", "Delete a deployment.", _delete, (NAME, _ENDPOINT, YES, NO_WAIT, *COMMON)),
+            Command(
+                "update",
+                "Change fields of a deployment.",
+                _update,
+                (FILE, *_FIELDS[:2], *_SCALE, *_CHECKED, *changes.FLAGS, NO_WAIT, *COMMON),
+            ),
+            Command("delete", "Delete a deployment.", _delete, (NAME, _ENDPOINT, LOCAL, YES, NO_WAIT, *COMMON)),
             Command(
                 "get-logs",
                 "Print what a deployment's server has written.",
@@ -106,6 +177,7 @@ GROUPS = (
                 (
                     NAME,
                     _ENDPOINT,
+                    LOCAL,
                     flag("--lines", "-l", type=int, default=5000, metavar="N", help="The last so many lines."),
                     flag(
                         "--container",
@@ -116,7 +188,7 @@ GROUPS = (
                     ),
                     *COMMON,
                 ),
-                "lazulite online-deployment get-logs -e churn -n blue -o tsv",
+                "lazulite online-deployment get-logs -e churn -n blue",
             ),
         ),
     ),

@@ -3,6 +3,8 @@
 import argparse
 import json
 import logging
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,6 +89,15 @@ def sdk() -> ModuleType:
     for name in ("azure", "azure.ai.ml._utils._experimental"):  # its remarks on its own experimental classes
         logging.getLogger(name).setLevel(logging.ERROR)
     return late.load("sdk")
+
+
+def show_page(address: str) -> None:
+    """Shows a page in the browser, and says where it is; without a screen it is only said."""
+    print(f"Its page: {address}", file=sys.stderr)
+    if os.environ.get("BROWSER") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        import webbrowser  # as long to load as half of a list
+
+        webbrowser.open(address)
 
 
 def listing(noun: Noun) -> Command:
