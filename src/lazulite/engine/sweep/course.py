@@ -22,7 +22,7 @@ from lazulite.ids import WorkspaceId, parse_datastore
 RUN_TYPE = "hyperdrive"  # Source: azureml-core, runs of HyperDrive
 _LOOK_S = 1.0  # how often trials that run are looked at, for those that a policy ends
 _AT_A_TIME = 20  # a transaction is not to hold others up
-_HOPELESS = 3  # so many trials, and at least all that ran at once, none of which has completed
+_HOPELESS = 3  # so many trials, and at least as many as run at once
 
 
 def metric_of(body: Mapping[str, Any]) -> str:
@@ -120,9 +120,10 @@ class Sweep:
         return limit_s is not None and self._now() >= began_at + timedelta(seconds=limit_s)
 
     def _is_hopeless(self) -> bool:
-        """Tells whether every trial fails. Source: guess."""
-        states = [one.job.state for one in self._trials.values() if one.is_over]
-        return len(states) >= max(_HOPELESS, min(self._spec.at_once, _AT_A_TIME)) and set(states) == {"Failed"}
+        """Tells whether every trial fails without a word of the metric. Source: guess."""
+        failed = sum(one.job.state == "Failed" for one in self._trials.values())
+        has_hope = any(one.scores or one.job.state == "Completed" for one in self._trials.values())
+        return failed >= max(_HOPELESS, min(self._spec.at_once, _AT_A_TIME)) and not has_hope
 
     def _new(self, alive: int) -> Iterator[NewJob]:
         """Yields the trials that are started now."""
