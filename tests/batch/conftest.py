@@ -96,16 +96,16 @@ def has_views():
 def batch(tmp_path):
     """Makes `batch(script, files={"a.json": "1"} or 20, **order)`."""
 
-    def make(script, files=20, **more):
+    def make(text, files=20, /, **more):
         code, source = tmp_path / "code", tmp_path / "in"
         code.mkdir()
-        (code / "score.py").write_text(textwrap.dedent(script))
+        (code / "score.py").write_text(textwrap.dedent(text))
         named = {f"{number:03d}.json": str(number) for number in range(files)} if isinstance(files, int) else files
         source.mkdir()
-        for name, text in named.items():
+        for name, content in named.items():
             path = source / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+            path.write_text(content)
         output = str(tmp_path / "out")
         made = order.Order(
             folder=str(tmp_path / "batch"),

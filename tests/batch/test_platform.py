@@ -135,7 +135,7 @@ def test_a_parallel_step_scores_a_folder_and_goes_on_after_every_kill(
     assert len(lost) == 5 and ["007.json", "1021"] in [list(one) for one in lost]
     assert [line[0] for line in told] == sorted(line[0] for line in told[:48]) + [line[0] for line in told[48:]]
     files = results(ml, name, "files", tmp_path)
-    assert len([one for one in files.rglob("same*.txt")]) == 20  # one for each mini-batch, the failed one's too
+    assert len(list(files.rglob("same*.txt"))) == 20  # one for each mini-batch, the failed one's too
     ml.jobs.download(step.name, download_path=str(tmp_path / "logs"), all=True)
     log = (tmp_path / "logs" / "artifacts" / "user_logs" / "std_log.txt").read_text()
     assert "init with a bias of 1000" in log and "ValueError: seven (score.py, line" in log and "Going on:" in log
