@@ -7,7 +7,7 @@ something happens: a job is submitted or cancelled, a process ends, a node has i
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Engine:
         self._db = db
         self._signing_key = signing_key
         self._launcher = Launcher()
-        self._parents = Parents(settings, db, self.wake)
+        self._parents = Parents(settings, db, self._start_at_once)
         self._attended: set[int] = set()  # the numbers of the jobs that a thread sees through
         self._awake = threading.Event()
         self._is_stopping = False
@@ -88,8 +88,8 @@ class Engine:
                 self._adopt(number)
             if state == "CancelRequested":
                 self._obey_cancel(number, kind)
-        for scope, compute, count in queues:
-            self._start_next(scope, compute, count)
+        for scope, compute, _ in queues:
+            self._start_next(scope, compute)
         with self._db.read() as connection:
             self._parents.hear(connection)
         return self._scale_down(clock.now())
@@ -115,8 +115,7 @@ class Engine:
     def _obey_cancel(self, number: int, kind: str) -> None:
         """Has a job's guest end it all, a parent its children; a job without either is over at once."""
         if kinds.is_parent(kind):
-            with self._db.read() as connection:
-                self._parents.nudge(number, connection)
+            self._parents.nudge(number)
             return
         with self._db.write() as connection:
             job = states.get(connection, number)
@@ -125,14 +124,23 @@ class Engine:
             elif job:
                 states.apply(connection, job, Change("Canceled"), now=clock.now())
 
-    def _start_next(self, scope: str, compute: str, count: int) -> None:
-        """Starts the jobs at the head of a queue, as far as there are nodes. Who comes meanwhile wakes the loop."""
-        for _ in range(count):
+    def _start_next(self, scope: str, compute: str) -> None:
+        """Starts the jobs at the head of a queue, as far as there are nodes."""
+        while not self._is_stopping:
             with self._db.write() as connection:
                 job = queue.claim(connection, scope, compute, secrets.token_hex(8), clock.now())
-            if job is None or self._is_stopping:
+                if job:  # before the loop can see that it was claimed
+                    self._attended.add(job.number)
+            if job is None:
                 return
             self._attend(self._live, job)
+
+    def _start_at_once(self, queues: Collection[tuple[str, str]]) -> None:
+        """Starts what was just submitted, without the loop's detour; the loop looks for whatever is left."""
+        for scope, compute in queues:
+            if compute:
+                self._start_next(scope, compute)
+        self._awake.set()
 
     def _scale_down(self, now: datetime) -> float:
         """Takes idle nodes down; returns in how many seconds the next one is due."""
@@ -160,6 +168,7 @@ class Engine:
                 self._abandon(job)
             except LazuliteError as error:
                 self._fail(job, error)
+            self._parents.has_ended(job)
             self._awake.set()
         except Exception:
             if not self._is_stopping:

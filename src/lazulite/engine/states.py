@@ -175,6 +175,12 @@ def living_children(connection: Connection, parent: Job) -> list[Job]:
     return [_job(row) for row in connection.execute(query)]
 
 
+def held(connection: Connection, number: int) -> tuple[str, str] | None:
+    """Returns a job's token and state, None when it was deleted. Reads nothing large."""
+    row = connection.execute(select(jobs.c.token, jobs.c.state).where(jobs.c.number == number)).one_or_none()
+    return (row.token, row.state) if row else None
+
+
 def first_in_queue(connection: Connection, scope: str, compute: str) -> Job | None:
     """Returns the job that has waited longest for a compute, or None."""
     where = (jobs.c.state == "Queued", jobs.c.scope == scope, jobs.c.compute == compute)
