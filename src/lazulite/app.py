@@ -56,6 +56,7 @@ from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route, Router
+from lazulite.http.sandbox import sandboxed
 from lazulite.http.stack import Identify
 from lazulite.identity import tokens
 from lazulite.identity.authority import Authority
@@ -171,7 +172,11 @@ def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
         mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))
         for mount, (_, who) in MOUNTS.items()
     }
-    return {**apps, "blob": service.app(parts.settings, parts.signing_key)}
+    return {
+        **apps,
+        "blob": sandboxed(service.app(parts.settings, parts.signing_key)),
+        "mlflow": sandboxed(apps["mlflow"]),
+    }
 
 
 def routes(modules: tuple[Any, ...]) -> list[Route]:

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lazulite import clock
 from lazulite.edge import hosts
 from lazulite.errors import Forbidden, LazuliteError, Unauthorized
-from lazulite.identity import keys
+from lazulite.identity import keys, sessions
 from lazulite.settings import Settings
 
 # Set in the ASGI scope's state of connections that came through the proxy with its password.
@@ -23,6 +25,16 @@ _OPEN_PATHS = re.compile(
     r"/metadata/endpoints|/[^/]+/(?:oauth2(?:/v2\.0)?/token|(?:v2\.0/)?\.well-known/openid-configuration|discovery/.*)",
     re.IGNORECASE,
 )
+
+
+# Studio's sign-in, and what its page is drawn with.
+_SIGN_IN, _ASSETS = "/_studio/signin", "/_studio/assets/"
+
+
+class _SignInFirst(LazuliteError):
+    """A person's browser without a session: to be led to the sign-in."""
+
+    status = 303
 
 
 class Misdirected(LazuliteError):
@@ -77,10 +89,26 @@ def _check_exposed(scope: Scope, headers: Mapping[str, str], settings: Settings)
         return
     if any(keys.equal(headers.get(name, ""), settings.secret) for name in _IDENTITY_HEADERS):
         return
+    if mount == "studio" and _may_see_studio(scope, headers, settings):
+        return
     raise Unauthorized(
         "This platform is open to other machines, so requests must present its secret.",
         hint="Send it as the password of Basic authentication, with any user name.",
     )
+
+
+def _may_see_studio(scope: Scope, headers: Mapping[str, str], settings: Settings) -> bool:
+    """Tells whether a browser has signed in, or is about to. Raises _SignInFirst for a page that a person asks for."""
+    path = scope["path"]
+    if path == _SIGN_IN or path.startswith(_ASSETS):
+        return True
+    found = re.search(rf"(?:^|;\s*){sessions.COOKIE}=([^;]*)", headers.get("cookie", ""))
+    if found and sessions.is_valid(found[1], settings.secret, clock.now()):
+        return True
+    if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
+        query = scope.get("query_string", b"").decode("latin-1")
+        raise _SignInFirst(f"{_SIGN_IN}?to={quote(path + ('?' + query if query else ''), safe='/')}")
+    return False
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -90,6 +118,11 @@ def _headers(scope: Scope) -> dict[str, str]:
 async def _refuse(scope: Scope, send: Send, error: LazuliteError) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
+        return
+    if isinstance(error, _SignInFirst):
+        location = [(b"location", error.message.encode("latin-1")), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": error.status, "headers": location})
+        await send({"type": "http.response.body", "body": b""})
         return
     body = json.dumps({"error": error.wire()}).encode()
     headers = [

@@ -17,6 +17,7 @@ from lazulite.studio import (
     jobs,
     know,
     logs,
+    lost,
     models,
     pulse,
     raw,
@@ -24,6 +25,7 @@ from lazulite.studio import (
     schedules,
     scoring,
     search,
+    signin,
     static,
     status,
     traffic,
@@ -58,4 +60,6 @@ PAGES = (
     logs,
     raw,
     curves,
+    signin,
+    lost,
 )

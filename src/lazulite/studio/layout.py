@@ -13,6 +13,7 @@ from lazulite.studio.html import (
     button,
     code,
     div,
+    form,
     head,
     header,
     html,
@@ -126,6 +127,13 @@ def bare(title: str, content: Html, status: int = 200) -> Reply:
     return Reply(document(f"{title} · Lazulite", main(content, class_="bare", id="main")).encode(), status, _HEADERS)
 
 
+def _sign_out(visit: Visit) -> Html | None:
+    if not visit.parts.settings.is_exposed:
+        return None
+    press = button("Sign out", class_="quiet")
+    return form(press, method="post", action="/_studio/signout", data_act=True, class_="inline")
+
+
 def trouble(error: LazuliteError) -> Html:
     """Shows what went wrong, and what to do."""
     return div(
@@ -169,6 +177,7 @@ def _bar(visit: Visit) -> Html:
     return header(
         button(icon("menu"), class_="quiet menu", data_menu=True, aria_label="Menu", aria_controls="nav"),
         button(icon("search"), span("Search everything"), kbd("/"), class_="find", data_search=True),
+        _sign_out(visit),
         button(
             icon("theme"), class_="quiet", data_theme_switch=True, aria_label="Light or dark", title="Light or dark"
         ),
