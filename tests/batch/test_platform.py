@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -143,9 +145,28 @@ def test_a_parallel_step_scores_a_folder_and_goes_on_after_every_kill(
     assert json.loads(failed)["error"]["message"] == "seven"
 
 
-def test_a_step_that_fails_too_often_says_why_in_the_sdks_own_exception(ml: MLClient, tmp_path: Path) -> None:
+def test_a_step_that_fails_too_often_says_why_and_its_mini_batch_is_replayed_under_pdb(
+    ml: MLClient, own_platform: Platform, tmp_path: Path
+) -> None:
     name = submit(ml, tmp_path, 10, 0, error_threshold=2)
     with pytest.raises(Exception, match="ValueError: seven"):
         ml.jobs.stream(name)
-    step = child(ml, name)
-    assert step.status == "Failed"
+    assert child(ml, name).status == "Failed"
+    lazulite = Path(sys.executable).with_name("lazulite")
+    words = ("job", "replay", "-n", name, "-w", "parallel", "-g", GROUP, "--subscription", SUBSCRIPTION)
+    run = subprocess.run(
+        [lazulite, *words, "--mini-batch", "1", "--pdb"],
+        env={**os.environ, **own_platform.variables},
+        input="p number, scale\nq\n",
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+    )
+    assert run.returncode == 1 and "(Pdb) (7, 3)" in run.stdout, run.stdout + run.stderr
+    again = subprocess.run(
+        [lazulite, *words, "--mini-batch", "9"],
+        env={**os.environ, **own_platform.variables},
+        capture_output=True,
+        text=True,
+    )
+    assert "has no mini-batch 9: they are 0 to 1." in again.stderr

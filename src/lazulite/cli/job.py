@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lazulite.cli import changes, job_debug, job_stream
+from lazulite.cli import changes, job_debug, job_replay, job_stream
 from lazulite.cli.assets import ARCHIVED_ONLY, INCLUDE_ARCHIVED, list_view
 from lazulite.cli.entities import JOB, RUN, entity
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag, required, switch
@@ -172,6 +172,10 @@ def _debug(arguments: Arguments) -> None:
     job_debug.open_shell(open_workspace(arguments), arguments.name, arguments.command, arguments.pdb)
 
 
+def _replay(arguments: Arguments) -> None:
+    job_replay.replay(open_workspace(arguments), arguments.name, arguments.mini_batch, arguments.pdb)
+
+
 def _get(session: Session, name: str) -> dict[str, Json]:
     """Returns a job's properties, as ARM has them."""
     return dict(session.arm.get(session.path(_JOB.kind, name))["properties"])
@@ -287,6 +291,24 @@ GROUPS = (
                     *COMMON,
                 ),
                 "lazulite job debug -n brave_pear_1x2y3z --pdb",
+            ),
+            Command(
+                "replay",
+                "Run one mini-batch of a batch job again, in a copy of the job that leaves the job alone.",
+                _replay,
+                (
+                    NAME,
+                    flag(
+                        "--mini-batch",
+                        required=True,
+                        type=int,
+                        metavar="K",
+                        help="Which, from 0; failed.jsonl names it.",
+                    ),
+                    flag("--pdb", action="store_true", help="Stop in pdb where the script raises."),
+                    *COMMON,
+                ),
+                "lazulite job replay -n brave_pear_1x2y3z --mini-batch 3 --pdb",
             ),
         ),
     ),

@@ -8,6 +8,7 @@ _MODULES = {
     "sdk": "lazulite.cli.sdk",  # azure-ai-ml, which takes seconds
     "bind": "lazulite.environments.bind",  # and with it all that builds environments
     "debug": "lazulite.engine.debug",  # and the database
+    "replay": "lazulite.batch.replay",  # the same
     "blobs": "lazulite.cli.az.blobs",  # azure-storage-blob
     "principals": "lazulite.entra.principals",  # and all that answers requests
 }

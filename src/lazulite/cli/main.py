@@ -22,6 +22,7 @@ COMMANDS: Table = {
     "run": ("lazulite.cli.run", "Run a program with its Azure clients pointed here."),
     "env": ("lazulite.cli.run", "Print the environment that `run` gives, for eval."),
     "serve": ("lazulite.cli.serve", "Serve one scoring script by itself."),
+    "batch-test": ("lazulite.cli.batch_test", "Run one batch script over a folder."),
     "az": ("lazulite.cli.az.dispatch", "Answer as Azure's own command line does; `run` puts it first on PATH."),
 }
 NOUNS: Table = {
