@@ -26,6 +26,14 @@ _DEFAULTS: JsonObject = {
     "egressPublicNetworkAccess": "Enabled",
     "properties": {},
 }
+# The SDK cannot read a Kubernetes deployment without.
+# Source: learn.microsoft.com/azure/machine-learning/how-to-manage-kubernetes-instance-types, the default instance type.
+_KUBERNETES_DEFAULTS: JsonObject = {
+    "containerResourceRequirements": {
+        "containerResourceRequests": {"cpu": "100m", "memory": "2Gi"},
+        "containerResourceLimits": {"cpu": "2", "memory": "2Gi"},
+    }
+}
 _NESTED_DEFAULTS: dict[str, JsonObject] = {
     "requestSettings": wanted.REQUEST_DEFAULTS,
     "livenessProbe": wanted.PROBE_DEFAULTS,
@@ -105,12 +113,14 @@ def _complete(given: JsonObject) -> JsonObject:
     properties = shapes.properties_of(given)
     sku = fields.nested(given, "sku")
     filled = {name: value for name, value in properties.items() if value is not None}
+    kind = fields.text(filled, "properties.endpointComputeType") or "Managed"
     return {
         **given,
-        "kind": fields.text(filled, "properties.endpointComputeType") or "Managed",
+        "kind": kind,
         "sku": {"name": "Default", **sku, "capacity": fields.count(sku, "sku.capacity", 1)},
         "properties": {
             **_DEFAULTS,
+            **(_KUBERNETES_DEFAULTS if kind == "Kubernetes" else {}),
             **filled,
             **{name: defaults | _filled(properties, name) for name, defaults in _NESTED_DEFAULTS.items()},
             **({"dataCollector": collecting.shown(properties)} if properties.get("dataCollector") else {}),

@@ -1,8 +1,9 @@
 """The worker processes of one generation of a deployment: started together, watched, replaced, stopped."""
 
 import contextlib
+import itertools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lazulite.errors import LazuliteError
 from lazulite.serving import routing, workers
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
+_ASLEEP = "asleep"
 _BACKOFF_FIRST_S = 0.5
 _BACKOFF_LAST_S = 60.0
 _STEADY = timedelta(minutes=5)  # a worker that lived this long starts again without waiting
@@ -30,10 +32,26 @@ class Member:
 
 @dataclass
 class Crew:
-    """All workers of one generation, in the order of their numbers."""
+    """All workers of one generation, in the order of their numbers. sleeping: those that a request wakes."""
 
     generation: int
     members: list[Member] = field(default_factory=list)
+    sleeping: list[WorkerSpec] = field(default_factory=list)
+
+    @property
+    def is_asleep(self) -> bool:
+        """Tells whether there are no workers until somebody asks for one, or those asked for are not ready yet."""
+        return bool(self.sleeping)
+
+    @property
+    def specs(self) -> list[WorkerSpec]:
+        """Returns what its workers are launched with, or were before it fell asleep."""
+        return [member.spec for member in self.members] or self.sleeping
+
+    @property
+    def instances(self) -> int:
+        """Returns how many instances it has: WORKER_COUNT workers are one."""
+        return len(self.members) // _workers_of_one(self)
 
     @property
     def is_ready(self) -> bool:
@@ -43,7 +61,7 @@ class Crew:
     @property
     def protocol(self) -> routing.Protocol:
         """Returns what its workers speak, all of them the same."""
-        return "http" if any(member.spec.guest == "triton" for member in self.members) else "frames"
+        return "http" if any(spec.guest == "triton" for spec in self.specs) else "frames"
 
     @property
     def broken(self) -> WorkerState | None:
@@ -73,12 +91,61 @@ def start(generation: int, specs: Sequence[WorkerSpec], now: datetime) -> Crew:
 
 def adopt(generation: int, folder: Path, now: datetime) -> Crew | None:
     """Finds the workers of a folder again after a restart of the platform, dead or alive; None if there were none."""
-    members = []
-    for path in sorted(folder.iterdir(), key=lambda path: int(path.name)) if folder.is_dir() else ():
-        found = workers.adopt(path)
-        if found:
-            members.append(_member(found.spec, found, now))
-    return Crew(generation, members) if members else None
+    paths = [path for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+    adopted = (workers.adopt(path) for path in sorted(paths, key=lambda path: int(path.name)))
+    found = [worker for worker in adopted if worker]
+    if found and (folder / _ASLEEP).exists():
+        for worker in found:
+            workers.stop(worker, grace_s=0)
+        return Crew(generation, [], [worker.spec for worker in found])
+    return Crew(generation, [_member(worker.spec, worker, now) for worker in found]) if found else None
+
+
+def resize(crew: Crew, instances: int, now: datetime) -> Crew:
+    """Launches workers, or takes away the newest, until there are so many instances.
+
+    Returns those taken away, which still answer what they have. Raises what `workers.launch` does.
+    """
+    wanted = instances * _workers_of_one(crew)
+    template = crew.specs[0]
+    taken = {member.spec.folder.name for member in crew.members}
+    free = (n for n in itertools.count() if str(n) not in taken and not template.folder.with_name(str(n)).exists())
+    for number in itertools.islice(free, max(wanted - len(crew.members), 0)):
+        spec = replace(
+            template,
+            id=f"{template.id.rpartition('-')[0]}-{number}",
+            folder=template.folder.with_name(str(number)),
+            socket=template.socket.with_name(f"{template.socket.stem.rpartition('-')[0]}-{number}.sock"),
+        )
+        crew.members.append(_member(spec, workers.launch(spec), now))
+    gone, crew.members = crew.members[wanted:], crew.members[:wanted]
+    return Crew(crew.generation, gone)
+
+
+def sleep(crew: Crew) -> Crew:
+    """Takes all workers away until `wake_up`, and notes that it was meant. Returns those taken away."""
+    crew.sleeping = crew.specs[: _workers_of_one(crew)]
+    _mark(crew).touch()
+    gone, crew.members = crew.members, []
+    return Crew(crew.generation, gone)
+
+
+def wake_up(crew: Crew, now: datetime) -> None:
+    """Launches the workers of a crew that sleeps; it counts as asleep until `sleeping` is emptied.
+
+    Raises what `workers.launch` does.
+    """
+    _mark(crew).unlink(missing_ok=True)
+    for spec in crew.sleeping:
+        crew.members.append(_member(spec, workers.launch(spec), now))
+
+
+def _mark(crew: Crew) -> Path:
+    return crew.specs[0].folder.parent / _ASLEEP
+
+
+def _workers_of_one(crew: Crew) -> int:
+    return int(crew.specs[0].variables.get("WORKER_COUNT", "1")) if crew.specs else 1
 
 
 def _member(spec: WorkerSpec, worker: Worker, now: datetime) -> Member:

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from typing import Any
 
 from lazulite import clock
 from lazulite.errors import Unavailable
@@ -59,19 +60,17 @@ class GatewayProcess:
         with contextlib.suppress(Unavailable):
             control.ask(self._settings.sockets, "reload")
 
-    def stuck_workers(self) -> set[str]:
-        """Returns the ids of workers that were called off and have not come back: they answer nobody any more."""
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Returns what it has counted of every deployment, by `endpoint/deployment`; nothing if it does not answer."""
         try:
             endpoints = control.ask(self._settings.sockets, "stats")["endpoints"]
         except Unavailable:
-            return set()
-        states = [
-            (name, worker["state"])
-            for endpoint in endpoints.values()
-            for deployment in endpoint["deployments"].values()
-            for name, worker in deployment["workers"].items()
-        ]
-        return {name for name, state in states if state == "stuck"}
+            return {}
+        return {
+            f"{endpoint}/{name}": deployment
+            for endpoint, found in endpoints.items()
+            for name, deployment in found["deployments"].items()
+        }
 
     def stop(self) -> None:
         """Ends the gateway once it has answered what it has."""

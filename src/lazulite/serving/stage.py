@@ -130,7 +130,7 @@ def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list
             f"WORKER_COUNT is {per_instance!r}, but must be a whole number from 1 to {_MOST_WORKERS}.",
             target="properties.environmentVariables.WORKER_COUNT",
         )
-    count = deployment.spec.instances * int(per_instance)
+    count = deployment.spec.scale.first * int(per_instance)
     return [
         WorkerSpec(
             id=f"{deployment.label.replace('/', '-')}-{deployment.generation}-{number}",

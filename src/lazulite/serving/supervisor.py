@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from lazulite import clock
 from lazulite.artifacts import lines
@@ -14,7 +15,9 @@ from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 from lazulite.serving import crew, logs, routing, sources, stage, wanted, workers
 from lazulite.serving.crew import Crew
+from lazulite.serving.gateway import wake
 from lazulite.serving.gateway_process import GatewayProcess
+from lazulite.serving.scaling import Scaler
 from lazulite.serving.table import table
 from lazulite.serving.wanted import Wanted
 from lazulite.settings import Settings
@@ -24,7 +27,8 @@ from lazulite.store.operations import end
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
-_KEEP_HOUSE_EVERY = timedelta(seconds=2)
+_KEEP_HOUSE_EVERY = timedelta(seconds=1)
+_AWAKE_POLL_S = 0.01
 _READY_POLL_S = 0.02
 _RECORD_AGAIN_S = 1.0
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
@@ -41,6 +45,9 @@ class Supervisor:
         self._making: dict[str, threading.Thread] = {}
         self._lock = threading.RLock()  # of _crews, _making, _retiring and the routing file
         self._retiring: list[Crew] = []  # those that still answer what they have
+        self._scaler = Scaler()
+        self._waking: set[str] = set()  # those whose workers are being launched again, by label
+        self._going: dict[str, threading.Thread] = {}  # who ends the workers that were last taken away, by label
         self._began_at, self._began_monotonic = clock.now(), clock.monotonic()
         self._kept_house_at = self._now()
         self._is_published = True
@@ -52,6 +59,8 @@ class Supervisor:
         """Finds again what ran before, starts the gateway if none runs, and begins to watch."""
         self._settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._adopt(self._now())
+        self._calls = wake.Listener(self._settings.sockets)
+        threading.Thread(target=self._hear, name="wake", daemon=True).start()
         self.publish()
         self._gateway.adopt()
         self._gateway.ensure(self._now())
@@ -60,6 +69,7 @@ class Supervisor:
     def stop(self) -> None:
         """Ends the loop. Crews and gateway go on; `end_everything` ends those."""
         self._is_stopping = True
+        self._calls.close()
         self._awake.set()
         self._loop.join()
 
@@ -117,21 +127,102 @@ class Supervisor:
             for deployment in deployments.values():
                 if self._needs_making(deployment):
                     self._begin_making(deployment)
-            self._keep_house(now)
+            gone = self._keep_house(deployments, now)
             changed = [label for label, one in self._crews.items() if crew.watch(one, now)]
-        if changed or not self._is_published:
+        if changed or gone or not self._is_published:
             self.publish()
+        for label, taken in gone.items():
+            self._let_go(taken, label)
 
-    def _keep_house(self, now: datetime) -> None:
-        """Does what need not be done at every tick: keeps logs short, ends workers that come back no more."""
+    def _keep_house(self, deployments: dict[str, Wanted], now: datetime) -> dict[str, Crew]:
+        """Does what need not be done at every tick: keeps logs short, ends workers that come back no more, and has as
+        many as are needed. Returns the workers that were taken away.
+        """
         if now - self._kept_house_at < _KEEP_HOUSE_EVERY:
-            return
+            return {}
         self._kept_house_at = now
         for label in self._crews:
             logs.limit(stage.folder_of(self._settings.home, label))
-        stuck = self._gateway.stuck_workers()
+        counts = self._gateway.counts()
+        workers_of = (found["workers"] for found in counts.values())
+        stuck = {name for found in workers_of for name, worker in found.items() if worker["state"] == "stuck"}
         for one in self._crews.values() if stuck else ():
             crew.end(one, stuck)
+        steady = [label for label in self._crews if label in deployments and label in counts]
+        return {label: gone for label in steady if (gone := self._scale(deployments[label], counts[label], now))}
+
+    def _scale(self, deployment: Wanted, counts: dict[str, Any], now: datetime) -> Crew | None:
+        """Has as many instances as a deployment needs; returns the workers that were taken away, if any were."""
+        label, spec = deployment.label, deployment.spec
+        one = self._crews[label]
+        if label in self._making or one.is_asleep:
+            return None
+        wish = self._scaler.wish(label, spec.scale, spec.concurrency, counts, clock.monotonic())
+        before = one.instances
+        if wish is None or wish == before:
+            return None
+        try:
+            gone = crew.resize(one, wish, now) if wish else crew.sleep(one)
+        except (LazuliteError, OSError) as error:
+            log.error("%s cannot be scaled to %d instances: %s", label, wish, error)
+            return None
+        self._tell(label, f"scaled from {before} to {wish} instances" if wish else "nobody asked for long: it sleeps")
+        return gone if gone.members else None
+
+    def _tell(self, label: str, text: str) -> None:
+        with contextlib.suppress(OSError):
+            lines.writer(logs.storage(stage.folder_of(self._settings.home, label)))(text)
+
+    def _hear(self) -> None:
+        """Wakes up whom the gateway asks for, in a thread of its own."""
+        while (label := self._calls.next()) is not None:
+            with self._lock:
+                one = self._crews.get(label)
+                if one is None or not one.is_asleep or label in self._waking:
+                    continue
+                self._waking.add(label)
+            threading.Thread(target=self._rouse, args=(label, one), name=f"rouse {label}", daemon=True).start()
+
+    def _rouse(self, label: str, one: Crew) -> None:
+        """Launches the workers of a crew that sleeps, and tells the gateway as soon as they are ready, or cannot be."""
+        before = self._going.get(label)
+        if before:
+            before.join()  # a worker's folder takes one worker at a time
+        try:
+            with self._lock:
+                crew.wake_up(one, self._now())
+            while not (one.is_ready or one.broken or self._is_stopping):
+                clock.sleep(_AWAKE_POLL_S)
+                for member in one.members:
+                    member.state = workers.probe(member.worker, self._now())
+        except (LazuliteError, OSError) as error:
+            log.error("%s cannot be woken up: %s", label, error)
+        with self._lock:
+            one.sleeping = []
+            self._waking.discard(label)
+            self._scaler.forget(label)
+        self._tell(label, "woken up by a request")
+        self.publish()
+
+    def _let_go(self, gone: Crew, label: str) -> None:
+        """Ends workers that the gateway no longer sends to, once they have answered what they have."""
+
+        def finish() -> None:
+            while not self._is_published and not self._is_stopping:
+                clock.sleep(_RECORD_AGAIN_S)
+            crew.stop(gone, grace_s=_LAST_ANSWER_S)
+            with self._lock:
+                self._retiring.remove(gone)
+                one = self._crews.get(label)
+                kept = {spec.folder for spec in one.specs} if one else set()
+            for member in gone.members:
+                if member.spec.folder not in kept:
+                    shutil.rmtree(member.spec.folder, ignore_errors=True)
+
+        with self._lock:
+            self._retiring.append(gone)
+        self._going[label] = threading.Thread(target=finish, name=f"let go of {label}", daemon=True)
+        self._going[label].start()
 
     def _adopt(self, now: datetime) -> None:
         with self._db.read() as connection:
@@ -260,6 +351,7 @@ class Supervisor:
                 return None
             before = self._crews.get(deployment.label)
             self._crews[deployment.label] = made
+            self._scaler.forget(deployment.label)
             if before:
                 self._retiring.append(before)
             return before

@@ -64,12 +64,14 @@ def _deployment(deployment: Wanted, crew: Crew) -> routing.Deployment:
     """
     spec = deployment.spec
     answering = crew.routes()
-    places, slots = spec.concurrency * spec.instances, sum(worker.slots for worker in answering)
+    places, slots = spec.concurrency * max(crew.instances, 1), sum(worker.slots for worker in answering)
     is_scarce = places <= slots
     return routing.Deployment(
         workers=answering,
         protocol=crew.protocol,
         timeout_ms=spec.timeout_ms,
         queue=max(2 * places - slots, places),
+        is_asleep=crew.is_asleep,
+        wake_ms=int(1000 * spec.startup_s),
         max_wait_ms=spec.queue_wait_ms if is_scarce else max(spec.timeout_ms, spec.queue_wait_ms),
     )

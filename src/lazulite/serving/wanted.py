@@ -10,8 +10,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lazulite import clock, fields
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
-from lazulite.serving import collecting
+from lazulite.serving import collecting, scaling
 from lazulite.serving.collecting import Collector
+from lazulite.serving.scaling import Scale
 from lazulite.store import resources, workspaces
 from lazulite.store.operations import total
 from lazulite.store.tables import deployments, secrets
@@ -55,6 +56,7 @@ class DeploymentSpec:
     queue_wait_ms: int
     startup_s: float
     model_mount_path: str
+    scale: Scale
     collector: Collector | None = None
 
 
@@ -112,6 +114,7 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
     """
     properties = body["properties"]
     code = fields.nested(properties, "properties.codeConfiguration")
+    instances = fields.count(fields.nested(body, "sku"), "sku.capacity", 1)
     request = REQUEST_DEFAULTS | fields.nested(properties, "properties.requestSettings")
     return DeploymentSpec(
         model=fields.text(properties, "properties.model"),
@@ -120,12 +123,13 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         scoring_script=fields.text(code, "properties.codeConfiguration.scoringScript"),
         variables=fields.texts(properties, "properties.environmentVariables"),
         instance_type=fields.text(properties, "properties.instanceType"),
-        instances=fields.count(fields.nested(body, "sku"), "sku.capacity", 1),
+        instances=instances,
         timeout_ms=int(1000 * _request_timeout_s(request)),
         concurrency=fields.count(request, "properties.requestSettings.maxConcurrentRequestsPerInstance", 1),
         queue_wait_ms=int(1000 * clock.seconds(request["maxQueueWait"], "requestSettings.maxQueueWait", 0)),
         startup_s=_startup_s(properties),
         model_mount_path=fields.text(properties, "properties.modelMountPath"),
+        scale=scaling.scale_of(properties, instances),
         collector=collecting.collector_of(properties),
     )
 

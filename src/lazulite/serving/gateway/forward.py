@@ -56,6 +56,8 @@ class Deployment:
         self.counts = Counts()
         self._waiting: deque[Exchange] = deque()
         self._present = 0
+        self._busy_s = 0.0
+        self._passed_at = clock.monotonic()
         self._limit = 0
         self._wakes = wakes
         self._patient_until = 0.0  # the line may wait for a worker that is being woken, and a moment longer
@@ -84,7 +86,7 @@ class Deployment:
                 "as it may have.",
                 hint="Ask again later, or raise max_concurrent_requests_per_instance or instance_count.",
             )
-        self._present += 1
+        self._pass(clock.monotonic(), 1)
         exchange.is_present = True
         worker = None if self._waiting else self._best(exchange)
         if worker is None:
@@ -107,8 +109,9 @@ class Deployment:
         if not exchange.is_present:
             return
         exchange.is_present = False
-        self._present -= 1
-        self.counts.note(status, clock.monotonic() - exchange.arrived_at)
+        now = clock.monotonic()
+        self._pass(now, -1)
+        self.counts.note(status, now - exchange.arrived_at)
 
     def drop(self, exchange: Exchange, status: int = CLIENT_GONE) -> None:
         """Takes the exchange out of the line, if it stands in it, and counts it: nobody waits for its answer."""
@@ -156,15 +159,25 @@ class Deployment:
         return not self.workers and not self._leaving and not self._waiting
 
     def wire(self) -> dict[str, Any]:
-        """Returns what the control socket says: the counts, `in_flight`, `waiting`, `workers` and `leaving` by id."""
+        """Returns what the control socket says: the counts, `busy_s` (seconds times requests that were there),
+        `in_flight`, `waiting`, `workers` and `leaving` by id.
+        """
+        self._pass(clock.monotonic(), 0)
         return {
             **self.counts.wire(),
+            "busy_s": self._busy_s,
             "asleep": self.spec.is_asleep,
             "in_flight": self._present - len(self._waiting),
             "waiting": len(self._waiting),
             "workers": {worker.spec.id: worker.wire() for worker in self.workers},
             "leaving": {worker.spec.id: worker.wire() for worker in self._leaving},
         }
+
+    def _pass(self, now: float, change: int) -> None:
+        """Counts one in or out, and for how long how many have been there."""
+        self._busy_s += self._present * (now - self._passed_at)
+        self._passed_at = now
+        self._present += change
 
     def _best(self, exchange: Exchange) -> Worker | None:
         best, least = None, FULL
