@@ -53,7 +53,7 @@ def test_a_script_runs_over_a_folder_as_a_deployment_would(folder: Path) -> None
     assert run.returncode == 0
     rows = (folder / "out" / "predictions.csv").read_text().splitlines()
     assert rows == [f"{number:02d}.json {number * 3}" for number in range(12) if number not in range(4, 8)]
-    assert f"[worker 0] model in {folder}" in run.stdout
+    assert f"] model in {folder}" in run.stdout
     assert "1 of 3 mini-batches failed, 4 items. The first: Mini-batch 1 (04.json" in run.stdout
     assert "AssertionError: seven (score.py, line 15)" in run.stdout
     failed = json.loads((folder / "out" / "logs" / "batch" / "failed.jsonl").read_text())
