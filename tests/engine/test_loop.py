@@ -61,6 +61,13 @@ class Running(Home):
             assert time.monotonic() < deadline, self.printed(name)
             time.sleep(0.01)
 
+    def until_gone(self, path):
+        """Waits until something is tidied away, which comes after a job's end."""
+        deadline = time.monotonic() + WITHIN_S
+        while path.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def cancel(self, name):
         """Cancels a job as ARM does."""
         with self.db.write() as connection:
@@ -122,7 +129,7 @@ def test_code_runs_where_it_was_uploaded_to_and_may_change_there_only(home):
     name = home.run("./run.sh", codeId="c:1")
     assert home.ended(name).state == "Completed" and home.printed(name) == "from ./run.sh\n"
     assert [path.name for path in code.iterdir()] == ["run.sh"]
-    assert not (home.job_folder(name) / "code").exists()
+    home.until_gone(home.job_folder(name) / "code")
 
 
 def test_the_users_line_comes_first_in_the_error(home):
@@ -307,16 +314,17 @@ def test_a_running_job_is_cancelled_with_all_that_it_started(home):
 
 
 def test_a_job_cancelled_while_its_environment_is_built_is_over_at_once(home, monkeypatch):
-    building = threading.Event()
+    entered, building = threading.Event(), threading.Event()
     real = launch.launch
 
     def slow(*given):
+        entered.set()
         building.wait(WITHIN_S)
         return real(*given)
 
     monkeypatch.setattr(launch, "launch", slow)
     name = home.run("echo never")
-    home.until(name, "Starting")
+    assert entered.wait(WITHIN_S)
     home.cancel(name)
     assert home.ended(name).state == "Canceled"
     building.set()

@@ -68,6 +68,7 @@ class Children:
 
     def draft(self, connection: Connection, new: NewJob) -> Draft:
         """Checks a child that is to be started, and finds the earlier job that can stand for it."""
+        new = replace(new, experiment=self._parent.run.experiment)
         try:
             accepted = submit.accept(connection, self._home, self._workspace, new)
         except LazuliteError as error:
@@ -96,11 +97,12 @@ class Children:
             job = submit.write_as(connection, draft.accepted, draft.change, now)
             say(f"{draft.new.step}: {draft.change.state}: {(draft.change.error or {}).get('message')}")
         else:
-            job = submit.write(connection, draft.accepted, now)
+            said = {**draft.new.properties, **({WHY: draft.why} if draft.why else {})}
+            job = submit.write(
+                connection, replace(draft.accepted, new=replace(draft.accepted.new, properties=said)), now
+            )
             if draft.made:
                 reuse.remember(connection, job, draft.new.alike, draft.made)
-            if draft.why:
-                entries.put(connection, job.number, "property", {WHY: draft.why})
             say(f"{draft.new.step}: submitted as {job.name}{f': {draft.why}' if draft.why else ''}")
         self._steps[job.number] = draft.new.step
         return self._child(connection, job)

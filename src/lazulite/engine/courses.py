@@ -21,15 +21,16 @@ class NewJob:
     """A job that somebody wants.
 
     body: ARM's `properties` with `jobType`. name: made up when it is "". step: what its parent knows it by, unique
-    among its parent's children. parent: the parent's name. alike: an earlier job that was given all the same may stand
-    for it; if there is none, the last one of this name is what it is compared with. "" means that it has to run, and
-    why_not says why, "" where nobody would ask.
+    among its parent's children. parent: the parent's name. experiment: an id; "" for the parent's, or the body's.
+    alike: an earlier job that was given all the same may stand for it; if there is none, the last one of this name is
+    what it is compared with. "" means that it has to run, and why_not says why, "" where nobody would ask.
     """
 
     body: Mapping[str, Any]
     name: str = ""
     step: str = ""
     parent: str = ""
+    experiment: str = ""
     created_by: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
     alike: str = ""

@@ -7,7 +7,7 @@ something happens: a job is submitted or cancelled, a process ends, a node has i
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP_S = 60.0
 _STUMBLED_S = 1.0
+_SOON_S = 0.5
 
 
 class _Stale(Exception):
@@ -88,8 +89,8 @@ class Engine:
                 self._adopt(number)
             if state == "CancelRequested":
                 self._obey_cancel(number, kind)
-        for scope, compute, _ in queues:
-            self._start_next(scope, compute)
+        for scope, compute, count in queues:
+            self._start_next(scope, compute, count)
         with self._db.read() as connection:
             self._parents.hear(connection)
         return self._scale_down(clock.now())
@@ -110,7 +111,14 @@ class Engine:
                 states.apply(connection, job, again, now=clock.now())
                 self._awake.set()
                 return
-        self._attend(self._see_out, job)
+        self._attend(self._find_again, job)
+
+    def _find_again(self, job: Job) -> None:
+        """Goes on with a job whose process was started by an engine that is gone."""
+        ahead = {"Preparing": [Change("Starting"), Change("Running")], "Starting": [Change("Running")]}
+        if job.state in ahead:
+            self._move(job, *ahead[job.state])
+        self._see_out(job)
 
     def _obey_cancel(self, number: int, kind: str) -> None:
         """Has a job's guest end it all, a parent its children; a job without either is over at once."""
@@ -124,22 +132,22 @@ class Engine:
             elif job:
                 states.apply(connection, job, Change("Canceled"), now=clock.now())
 
-    def _start_next(self, scope: str, compute: str) -> None:
-        """Starts the jobs at the head of a queue, as far as there are nodes."""
-        while not self._is_stopping:
+    def _start_next(self, scope: str, compute: str, count: int) -> None:
+        """Starts the jobs at the head of a queue, as far as there are nodes. Who comes meanwhile wakes the loop."""
+        for _ in range(count):
             with self._db.write() as connection:
                 job = queue.claim(connection, scope, compute, secrets.token_hex(8), clock.now())
                 if job:  # before the loop can see that it was claimed
                     self._attended.add(job.number)
-            if job is None:
+            if job is None or self._is_stopping:
                 return
             self._attend(self._live, job)
 
-    def _start_at_once(self, queues: Collection[tuple[str, str]]) -> None:
+    def _start_at_once(self, queues: Mapping[tuple[str, str], int]) -> None:
         """Starts what was just submitted, without the loop's detour; the loop looks for whatever is left."""
-        for scope, compute in queues:
+        for (scope, compute), count in queues.items():
             if compute:
-                self._start_next(scope, compute)
+                self._start_next(scope, compute, count)
         self._awake.set()
 
     def _scale_down(self, now: datetime) -> float:
@@ -178,30 +186,33 @@ class Engine:
 
     def _live(self, job: Job) -> None:
         """Takes a job from its claim to its end."""
+        began = clock.monotonic()
         with self._db.read() as connection:
             workspace = workspaces.of_scope(connection, job.scope)
         path = folders.system_log(self._settings.home, workspace.id, job.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         say = lines.writer(path)
         made = prepare.prepare(self._settings, self._db, job, say)
-        self._move(job, Change("Starting", warnings=made.warnings))
+        ahead = [Change("Starting", warnings=made.warnings), Change("Running")]
+        if clock.monotonic() - began > _SOON_S:  # else it is said once it runs, which will be at once
+            self._move(job, ahead.pop(0))
         staged = stage.stage(self._settings, made, self._launcher.has_views, say)
         launch.launch(self._settings, self._signing_key, self._launcher, made, staged)
+        self._move(job, *ahead)
         self._see_out(job)
 
     def _see_out(self, job: Job) -> None:
         """Waits for a job's process to end, whoever started it, and draws the conclusions."""
-        if job.state in ("Preparing", "Starting"):
-            self._move(job, Change("Running"))
         processes.await_end(self._folder(job))
         if not collect.read(self._folder(job)):
             process.end_leftovers(self._folder(job))
         with self._db.read() as connection:
             ending = collect.look_up(connection, job)
         change = collect.collect(self._settings.home, job, ending)
-        stage.discard(self._folder(job))
         with self._db.write() as connection:
             self._settle(connection, job, change, ending)
+        self._parents.has_ended(job)
+        stage.discard(self._folder(job))
 
     def _settle(self, connection: Connection, job: Job, change: Change, ending: Ending) -> None:
         now, changes = clock.now(), [Change("Finalizing"), change] if change.state in states.ENDED else [change]
@@ -213,10 +224,10 @@ class Engine:
         if told:
             entries.put(connection, job.number, "property", collect.properties_of(told))
 
-    def _move(self, job: Job, change: Change) -> None:
+    def _move(self, job: Job, *changes: Change) -> None:
         """Passes the one door, or finds out that the job is somebody else's."""
         with self._db.write() as connection:
-            if not states.apply(connection, job, change, now=clock.now()):
+            if not states.apply(connection, job, *changes, now=clock.now()):
                 raise _Stale
 
     def _abandon(self, job: Job) -> None:

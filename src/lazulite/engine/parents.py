@@ -8,6 +8,7 @@ them and goes on.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,8 +31,8 @@ from lazulite.store import datastores, workspaces
 from lazulite.store.db import Database
 from lazulite.tracking import entries
 
-# Starts what waits in queues, each (scope, compute); and makes the loop look for all else.
-Start = Callable[[Collection[tuple[str, str]]], None]
+# Starts what waits in queues, so many of each (scope, compute); and makes the loop look for all else.
+Start = Callable[[Mapping[tuple[str, str], int]], None]
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,8 @@ class _Life:
 
     def hear(self, number: int) -> bool:
         """Hears that a child has ended; tells whether that has ended the parent."""
+        if number in self._heard:
+            return False
         is_over = self._take({number})
         if is_over:
             self._news.set()
@@ -188,15 +191,14 @@ class _Life:
     def _go_on(self, children: Sequence[Child]) -> None:
         """Does what the course says until there is nothing more to be done for now."""
         try:
-            while self._is_mine():
-                then = self._next(children)
-                children = self._do(then)
-                if children and not then.end:
-                    continue
-                self._look_again_s = then.look_again_s
-                self.is_over = bool(then.end) and self._has_ended(then)
+            if not self._is_mine():
+                self.is_over = True
                 return
-            self.is_over = True
+            then = self._next(children)
+            while (children := self._do(then)) and not then.end:
+                then = self._next(children)
+            self._look_again_s = then.look_again_s
+            self.is_over = bool(then.end) and self._has_ended(then)
         except BaseException:
             self.is_over = True  # for this life: what it has heard is lost with it, and the next asks for all again
             self._news.set()
@@ -233,7 +235,7 @@ class _Life:
             if states.held(connection, self.job.number) != (self.job.token, "Running"):
                 return []
             made = self._write(connection, then, drafts, clock.now())
-        waiting = {(child.job.scope, child.job.compute) for child in made if child.job.state not in ENDED}
+        waiting = Counter((child.job.scope, child.job.compute) for child in made if child.job.state not in ENDED)
         if waiting or then.cancel:
             self._tools.start(waiting)
         self._heard.update(child.job.number for child in made if child.job.state in ENDED)
@@ -261,7 +263,7 @@ class _Life:
             if not alive:
                 self._end(connection, then, then.end, now)
         if asked:
-            self._tools.start(())
+            self._tools.start({})
         return not alive
 
     def _end(self, connection: Connection, then: Next, end: Change, now: datetime) -> None:

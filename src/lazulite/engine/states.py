@@ -103,8 +103,9 @@ def apply(connection: Connection, job: Job, *changes: Change, now: datetime, tok
         values["token"] = token or ""
     if last.state == "Preparing":
         values["attempts"] = jobs.c.attempts + 1
-    if last.warnings:
-        values["warnings"] = [*dict.fromkeys([*job.warnings, *last.warnings])]
+    warnings = [warning for change in changes for warning in change.warnings]
+    if warnings:
+        values["warnings"] = [*dict.fromkeys([*job.warnings, *warnings])]
     guard = (jobs.c.number == job.number, jobs.c.token == job.token, jobs.c.state.in_(from_states))
     if connection.execute(update(jobs).where(*guard).values(**values)).rowcount == 0:
         return False

@@ -137,9 +137,10 @@ def refused(workspace: WorkspaceId, new: NewJob) -> Accepted:
 def _new_run(connection: Connection, accepted: Accepted, change: Change, now: datetime) -> NewRun:
     new, given, scope = accepted.new, accepted.new.body, accepted.workspace.scope
     parent = new.parent or fields.text(given, "properties.parentJobName")
-    if parent:
+    experiment = new.experiment
+    if not experiment and parent:
         experiment = runs.find(connection, scope, parent).experiment
-    else:
+    elif not experiment:
         experiment = experiments.ensure(connection, scope, fields.text(given, "properties.experimentName"), now).id
     steps = {STEP: new.step} if new.step else {}
     return NewRun(

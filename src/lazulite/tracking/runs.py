@@ -110,8 +110,10 @@ def create(connection: Connection, scope: str, new: NewRun, now: datetime) -> Ru
     values |= {"scope": scope, "key": new.id.lower(), "name": new.name or new.id, "created_at": now}
     values |= {"parent": parent.id if parent else "", "root": parent.root if parent else new.id}
     values |= {"error": None, "is_archived": False, "ended_at": None}
-    connection.execute(insert(runs).values(**values, modified_at=now))
-    made = find(connection, scope, new.id)
+    values |= {"modified_at": now}
+    number = connection.execute(insert(runs).values(**values)).inserted_primary_key
+    del values["key"]
+    made = Run(number=number[0] if number else 0, **values)
     entries.put(connection, made.number, "tag", new.tags)
     entries.put(connection, made.number, "property", new.properties)
     return made
