@@ -1,5 +1,9 @@
 """How many workers a deployment has: as many as it needs, none while nobody asks, and no request lost on the way."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -125,6 +129,31 @@ def test_instances_follow_the_load_and_no_request_is_lost(ml: MLClient, platform
     assert (shown.type, shown.max_instances, shown.polling_interval) == ("target_utilization", 3, 1)
     storage = ml.online_deployments.get_logs("blue", one.name, lines=50, container_type="storage-initializer")
     assert "scaled from 1 to " in storage
+
+
+def test_mirrored_answers_are_compared(ml: MLClient, platform: Platform, code: Path, tmp_path: Path) -> None:
+    managed = {"instance_type": "Standard_DS3_v2", "environment_variables": {"WORKER_COUNT": "1"}}
+    name = f"ep-{ml.workspace_name}"
+    one = Endpoint(
+        ml, platform, ManagedOnlineEndpoint(name=name), ManagedOnlineDeployment(**given(code, name, **managed))
+    )
+    other = ManagedOnlineDeployment(**given(code, name, **managed) | {"name": "green"})
+    ml.online_deployments.begin_create_or_update(other).result()
+    endpoint = ml.online_endpoints.get(name)
+    endpoint.mirror_traffic = {"green": 50}
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+    live = {one.ask().json() for _ in range(4)}
+
+    def report() -> dict:
+        words = ("online-deployment", "mirror-report", "-n", "green", "-e", name, "-w", ml.workspace_name, "-g", GROUP)
+        command = [sys.executable, "-m", "lazulite.cli.main", *words]
+        return json.loads(subprocess.check_output(command, env=os.environ | platform.variables))
+
+    until(lambda: report()["compared"] == 2)
+    found = report()
+    assert (found["same"], found["different"], len(found["differences"])) == (0, 2, 2)
+    (pid,) = live
+    assert found["differences"][0]["differences"][0].startswith(f"$: {pid} is "), "each worker says its own pid"
 
 
 def test_a_deployment_sleeps_until_a_request_wakes_it(own_platform: Platform, code: Path, monkeypatch) -> None:

@@ -12,13 +12,15 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import PROVIDER, WorkspaceId
-from lazulite.serving import collecting, logs, sources, stage, wanted
+from lazulite.serving import collecting, logs, mirrored, sources, stage, wanted
 from lazulite.serving.sources import Sources
 from lazulite.store import resources
 from lazulite.store.operations import begin
 from lazulite.store.resources import Place, Resource
 
 _LOG_TAIL_LINES = 5000  # Source: learn.microsoft.com/rest/api/azureml, OnlineDeployments - Get Logs: the most it gives
+
+_MIRROR_DIFFERENCES = 20
 
 _DEFAULTS: JsonObject = {
     "endpointComputeType": "Managed",
@@ -184,6 +186,17 @@ def get_logs(call: Call, parts: Parts) -> Reply:
     return Reply({"content": content})
 
 
+def mirror_report(call: Call, parts: Parts) -> Reply:
+    """Answers how a deployment that gets mirrored traffic compares with the live one; Azure has no such thing.
+
+    Shape: see serving/mirrored.py; the 20 latest differences.
+    """
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        row = _find(connection, workspace, call)
+    return Reply(mirrored.report(stage.folder_of(parts.settings.home, row.place.name), _MIRROR_DIFFERENCES))
+
+
 def list_skus(call: Call, parts: Parts) -> Reply:
     """Lists how far a deployment can be scaled."""
     workspace = scopes.workspace(call, parts)
@@ -243,4 +256,5 @@ ROUTES = (
     Route("DELETE", _ONE, delete),
     Route("POST", f"{_ONE}/getLogs", get_logs),
     Route("GET", f"{_ONE}/skus", list_skus),
+    Route("GET", f"{_ONE}/mirrorReport", mirror_report),
 )

@@ -136,6 +136,11 @@ def _get_logs(arguments: Arguments) -> None:
     print(content)
 
 
+def _mirror_report(arguments: Arguments) -> Json:
+    session = open_workspace(arguments)
+    return session.arm.get(_path(session, arguments.endpoint_name, arguments.name, "mirrorReport"))
+
+
 GROUPS = (
     Group(
         "online-deployment",
@@ -170,6 +175,13 @@ GROUPS = (
                 (FILE, *_FIELDS[:2], *_SCALE, *_CHECKED, *changes.FLAGS, NO_WAIT, *COMMON),
             ),
             Command("delete", "Delete a deployment.", _delete, (NAME, _ENDPOINT, LOCAL, YES, NO_WAIT, *COMMON)),
+            Command(
+                "mirror-report",
+                "Compare what a deployment answers to mirrored traffic with what the live one does.",
+                _mirror_report,
+                (NAME, _ENDPOINT, *COMMON),
+                "lazulite online-deployment mirror-report -e churn -n green",
+            ),
             Command(
                 "get-logs",
                 "Print what a deployment's server has written.",
