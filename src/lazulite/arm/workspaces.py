@@ -26,14 +26,6 @@ _DIAGNOSED = (
     "applicationInsights",
     "other",
 )
-# Source: azure-ai-ml 1.35.2 operations/_workspace_operations_base.py, begin_delete: what goes with a workspace.
-_SIBLINGS = (
-    "Microsoft.Storage/storageAccounts",
-    "Microsoft.KeyVault/vaults",
-    "Microsoft.Insights/components",
-    "Microsoft.ContainerRegistry/registries",
-    "Microsoft.OperationalInsights/workspaces",
-)
 _OURS = ("subscription", "resourceGroup")  # ours, kept in the row to print the id as it was first written
 
 
@@ -89,14 +81,6 @@ def delete_workspace(call: Call, parts: Parts) -> Reply:
     parts.supervisor.publish()
     parts.supervisor.wake()
     return Reply(status=200 if found else 204)
-
-
-def delete_sibling(call: Call, parts: Parts) -> Reply:
-    """Answers that a storage account, key vault or the like is gone: they are part of their workspace here.
-
-    `workspaces.begin_delete(delete_dependent_resources=True)` asks this of each before it deletes the workspace.
-    """
-    return Reply(status=204)
 
 
 def list_keys(call: Call, parts: Parts) -> Reply:
@@ -190,10 +174,6 @@ ROUTES = (
     Route("PUT", scopes.WORKSPACE, put),
     Route("PATCH", scopes.WORKSPACE, patch),
     Route("DELETE", scopes.WORKSPACE, delete_workspace),
-    *(
-        Route("DELETE", f"{scopes.GROUP}/providers/{kind}/{{name}}", delete_sibling, partial="blobs stay, as files")
-        for kind in _SIBLINGS
-    ),
     Route("POST", f"{scopes.WORKSPACE}/listKeys", list_keys),
     Route("POST", f"{scopes.WORKSPACE}/resyncKeys", nothing_to_do),
     Route("POST", f"{scopes.WORKSPACE}/provisionManagedNetwork", nothing_to_do, partial="no network is made"),

@@ -1,6 +1,7 @@
 """`az role`, `az identity`, `az ad`: who may do what is kept as told, and nobody is denied anything here."""
 
 import re
+import sys
 import uuid
 
 from lazulite.cli import late, session
@@ -9,8 +10,8 @@ from lazulite.cli.az.flags import GLOBAL, GROUP, NO_EFFECT, YES, group_path, sub
 from lazulite.cli.az.neighbours import Neighbour
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag
 from lazulite.cli.rest import Arm
+from lazulite.cli.session import SUBSCRIPTION
 from lazulite.cli.verbs import TAGS
-from lazulite.errors import NotFound
 from lazulite.identity.environment import TENANT, secret_of
 
 _ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
@@ -18,13 +19,7 @@ _DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _shown_identity(row: Json) -> Json:
-    return {**{name: value for name, value in row.items() if name != "properties"}, **row["properties"]}
-
-
-_IDENTITY = Neighbour(
-    "identity", "Microsoft.ManagedIdentity/userAssignedIdentities", "user-assigned identity", _shown_identity
-)
+_IDENTITY = Neighbour("Microsoft.ManagedIdentity/userAssignedIdentities", "user-assigned identity")
 
 
 def _scope(line: Arm, arguments: Arguments) -> str:
@@ -45,25 +40,26 @@ def _account_of(client: str) -> str:
     return str(late.load("principals").principal(client).oid)
 
 
-def _role(line: Arm, scope: str, word: str) -> Json:
-    """Finds a role by its name or its id. Raises NotFound naming those that there are."""
-    known = line.all(f"{scope}/{_DEFINITIONS}")
-    last = word.rpartition("/")[2].lower()
-    match = next((one for one in known if last in (one["name"], one["properties"]["roleName"].lower())), None)
-    if not match:
-        names = ", ".join(one["properties"]["roleName"] for one in known)
-        raise NotFound(f"Role '{word}' doesn't exist.", hint=f"These do: {names}.")
-    return match
+def _role(line: Arm, word: str) -> str:
+    """Returns the id of a role, by its name or its id; one that is not known here gets an id of its own."""
+    last = word.rpartition("/")[2]
+    known = line.all(f"/subscriptions/{SUBSCRIPTION}/{_DEFINITIONS}")
+    match = next((one for one in known if last.lower() in (one["name"], one["properties"]["roleName"].lower())), None)
+    if match:
+        return str(match["id"])
+    print(f'"{word}" is not one of the roles that are known here; it is noted all the same.', file=sys.stderr)
+    own = last if _GUID.fullmatch(last) else str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{word.lower()}.roles.lazulite"))
+    return f"/{_DEFINITIONS}/{own}"
 
 
 def _create(arguments: Arguments) -> Json:
     line = session.arm()
     scope = _scope(line, arguments)
-    role = _role(line, scope, arguments.role)
+    role = _role(line, arguments.role)
     principal = arguments.assignee_object_id or _principal(arguments.assignee)
-    name = arguments.name or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}|{role['id']}|{principal}".lower()))
+    name = arguments.name or str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}|{role}|{principal}".lower()))
     properties = {
-        "roleDefinitionId": role["id"],
+        "roleDefinitionId": role,
         "principalId": principal,
         "principalType": arguments.assignee_principal_type or "ServicePrincipal",
     }
@@ -72,7 +68,7 @@ def _create(arguments: Arguments) -> Json:
 
 def _assignment(line: Arm, row: Json) -> Json:
     properties = row["properties"]
-    known = line.all(f"/subscriptions/x/{_DEFINITIONS}")
+    known = line.all(f"/subscriptions/{SUBSCRIPTION}/{_DEFINITIONS}")
     role = properties["roleDefinitionId"].rpartition("/")[2]
     title = next((one["properties"]["roleName"] for one in known if one["name"] == role), role)
     return {"id": row["id"], "name": row["name"], "type": row["type"], **properties, "roleDefinitionName": title}
@@ -82,7 +78,7 @@ def _assignments(line: Arm, arguments: Arguments) -> list[Json]:
     scope = _scope(line, arguments)
     found = [_assignment(line, row) for row in line.all(f"{scope}/{_ASSIGNMENTS}")]
     if arguments.role:
-        role = _role(line, scope, arguments.role)["id"].rpartition("/")[2]
+        role = _role(line, arguments.role).rpartition("/")[2]
         found = [one for one in found if one["roleDefinitionId"].endswith(role)]
     if arguments.assignee:
         found = [one for one in found if one["principalId"] == _principal(arguments.assignee)]
@@ -119,13 +115,13 @@ def _create_principal(arguments: Arguments) -> Json:
     )
     if arguments.role and arguments.scopes:
         for scope in arguments.scopes:
-            role = _role(line, scope, arguments.role)
+            role = _role(line, arguments.role)
             given = {
-                "roleDefinitionId": role["id"],
+                "roleDefinitionId": role,
                 "principalId": _account_of(client),
                 "principalType": "ServicePrincipal",
             }
-            assignment = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}|{role['id']}|{client}".lower())
+            assignment = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}|{role}|{client}".lower())
             line.call("PUT", f"/{scope.strip('/')}/{_ASSIGNMENTS}/{assignment}", {"properties": given})
     if arguments.sdk_auth:
         return {

@@ -7,7 +7,7 @@ from lazulite.cli.az.neighbours import Neighbour
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag
 from lazulite.errors import NotImplementedHere
 
-_REGISTRY = Neighbour("registry", "Microsoft.ContainerRegistry/registries", "container registry")
+_REGISTRY = Neighbour("Microsoft.ContainerRegistry/registries", "container registry")
 
 
 def _refuse(arguments: Arguments) -> Json:

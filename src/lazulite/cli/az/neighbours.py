@@ -1,6 +1,5 @@
 """The verbs of what lies beside a workspace in a resource group: storage accounts, identities, registries."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,18 +13,17 @@ from lazulite.errors import NotFound
 LOCATION = flag("--location", "-l", help="Its region; this platform's if not given.")
 
 
-def _same(row: Json) -> Json:
-    return row
+def _flat(row: Json) -> Json:
+    """Prints one as az does: its properties beside its name."""
+    return {**{name: value for name, value in row.items() if name != "properties"}, **row["properties"]}
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A kind of resource. word: az's noun; kind: ARM's type; title: for people; shown: how az prints one."""
+    """A kind of resource. kind: ARM's type; title: for people."""
 
-    word: str
     kind: str
     title: str
-    shown: Callable[[Json], Json] = _same
 
 
 def put(line: Arm, arguments: Arguments, neighbour: Neighbour, body: Json) -> Json:
@@ -33,7 +31,7 @@ def put(line: Arm, arguments: Arguments, neighbour: Neighbour, body: Json) -> Js
     location = arguments.location or default(line.settings, "location") or line.settings.region
     path = f"{group_path(line, arguments)}/providers/{neighbour.kind}/{quote(arguments.name)}"
     tags = dict(getattr(arguments, "tags", None) or [])
-    return neighbour.shown(line.call("PUT", path, {"location": location, "tags": tags, **body}).json())
+    return _flat(line.call("PUT", path, {"location": location, "tags": tags, **body}).json())
 
 
 def rows(line: Arm, arguments: Arguments, neighbour: Neighbour) -> list[Json]:
@@ -60,7 +58,7 @@ def showing(neighbour: Neighbour, name: Flag) -> Command:
     """Makes `show`."""
 
     def run(arguments: Arguments) -> Json:
-        return neighbour.shown(find(session.arm(), arguments, neighbour))
+        return _flat(find(session.arm(), arguments, neighbour))
 
     return Command("show", f"Show a {neighbour.title}.", run, (name, GROUP, *GLOBAL))
 
@@ -69,7 +67,7 @@ def listing(neighbour: Neighbour) -> Command:
     """Makes `list`."""
 
     def run(arguments: Arguments) -> Json:
-        return [neighbour.shown(row) for row in rows(session.arm(), arguments, neighbour)]
+        return [_flat(row) for row in rows(session.arm(), arguments, neighbour)]
 
     return Command("list", f"List what is named here as a {neighbour.title}.", run, (GROUP, *GLOBAL))
 

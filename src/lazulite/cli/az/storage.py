@@ -12,13 +12,7 @@ from lazulite.cli.grammar import Arguments, Command, Flag, Group, Json, Misuse, 
 from lazulite.cli.verbs import TAGS, pair, readable
 from lazulite.identity.environment import client_environment
 
-
-def _shown_account(row: Json) -> Json:
-    """Prints an account as az does: its properties beside its name."""
-    return {**{name: value for name, value in row.items() if name != "properties"}, **row["properties"]}
-
-
-_ACCOUNT = Neighbour("account", "Microsoft.Storage/storageAccounts", "storage account", _shown_account)
+_ACCOUNT = Neighbour("Microsoft.Storage/storageAccounts", "storage account")
 
 
 def _create_account(arguments: Arguments) -> Json:
