@@ -20,12 +20,14 @@ from lazulite.arm import (
     environments,
     jobs,
     models,
+    neighbours,
     online_deployments,
     online_endpoints,
     operations,
     registries,
     registry_assets,
     resource_groups,
+    roles,
     schedules,
     workspaces,
 )
@@ -72,6 +74,8 @@ from lazulite.studio.samples import Samples
 ARM = (
     resource_groups,
     workspaces,
+    neighbours,
+    roles,
     registries,
     computes,
     connections,
