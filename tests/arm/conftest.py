@@ -11,6 +11,7 @@ import pytest
 
 from lazulite import clock, settings
 from lazulite.app import mounts, open_parts
+from lazulite.edge import hosts
 from lazulite.edge.refusals import Refusals
 from lazulite.identity import tokens
 
@@ -36,11 +37,11 @@ class Answer:
 
 
 class Arm:
-    """The mount that answers management.azure.com, on a home of its own."""
+    """The mounts that answer management.azure.com, and the data planes of a region, on a home of their own."""
 
     def __init__(self, home: Path, **told: Any) -> None:
         self.parts = open_parts(settings.read({}, home=home, **told))
-        self.app = mounts(self.parts, Refusals())["arm"]
+        self.apps = mounts(self.parts, Refusals())
         self.token = tokens.issue(self.parts.signing_key, AUDIENCE, tenant="t", oid="o", name="tester", now=clock.now())
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
@@ -70,7 +71,8 @@ class Arm:
         async def send(message: Any) -> None:
             said.append(message)
 
-        await self.app(scope, receive, send)
+        mount = hosts.mount_for("", target)
+        await self.apps[mount](scope, receive, send)
         content = said[1]["body"]
         return Answer(
             said[0]["status"],

@@ -151,7 +151,7 @@ def test_a_stopped_instance_is_refused_with_how_to_start_it(arm):
     assert answer.status == 400 and "is stopped" in answer.message and "begin_start" in answer.message
 
 
-@pytest.mark.parametrize("kind", ["Sweep", "Pipeline", "AutoML", "Spark"])
+@pytest.mark.parametrize("kind", ["FineTuning", "Spark"])
 def test_types_that_do_not_run_here_are_refused_by_name(arm, kind):
     answer = put(arm, "other", jobType=kind)
     assert answer.status == 501 and kind in answer.message

@@ -22,6 +22,82 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "data/d/versions/1": {"properties": {**ASSET, "dataUri": "file:///d", "dataType": "uri_file"}},
     "codes/c/versions/1": {"properties": {**ASSET, "codeUri": "file:///c"}},
+    "components/c/versions/1": {
+        "properties": {
+            **ASSET,
+            "componentSpec": {
+                "name": "c",
+                "version": "1",
+                "type": "command",
+                "display_name": "C",
+                "description": "d",
+                "is_deterministic": True,
+                "tags": {"a": "b"},
+                "inputs": {"x": {"type": "integer", "default": "1"}},
+                "outputs": {"y": {"type": "uri_folder"}},
+                "command": "echo ${{inputs.x}}",
+                "code": "azureml:code:1",
+                "environment": "azureml:env:1",
+                "resources": {"instance_count": 1},
+            },
+        }
+    },
+    "components/p/versions/1": {
+        "properties": {
+            "componentSpec": {
+                "type": "pipeline",
+                "jobs": {"a": {"type": "command", "componentId": "azureml:c:1", "inputs": {"x": {"value": "1"}}}},
+            },
+        }
+    },
+    "connections/c": {
+        "properties": {
+            "category": "AzureBlob",
+            "authType": "SAS",
+            "target": "https://a",
+            "credentials": {"sas": "s"},
+            "isSharedToAll": True,
+            "metadata": {"AccountName": "a", "ContainerName": "c"},
+        }
+    },
+    "schedules/s": {
+        "properties": {
+            **SHARED,
+            "displayName": "S",
+            "isEnabled": True,
+            "trigger": {
+                "triggerType": "Recurrence",
+                "frequency": "Week",
+                "interval": 1,
+                "schedule": {"hours": [1], "minutes": [0], "weekDays": ["Monday"], "monthDays": [1]},
+                "startTime": "2030-01-01T00:00:00",
+                "endTime": "2031-01-01T00:00:00",
+                "timeZone": "UTC",
+            },
+            "action": {
+                "actionType": "CreateJob",
+                "jobDefinition": {
+                    **SHARED,
+                    "jobType": "Command",
+                    "command": "echo ${{inputs.x}}",
+                    "environmentId": "azureml:env:1",
+                    "displayName": "J",
+                    "experimentName": "e",
+                    "inputs": {"x": {"jobInputType": "literal", "value": "1"}},
+                    "outputs": {"y": {"jobOutputType": "uri_folder"}},
+                    "environmentVariables": {"A": "b"},
+                },
+            },
+        }
+    },
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/registries/r": {
+        **BESIDE,
+        "properties": {
+            "publicNetworkAccess": "Enabled",
+            "regionDetails": [{"location": "eastus", "acrDetails": [], "storageAccountDetails": []}],
+            "managedResourceGroupTags": {"a": "b"},
+        },
+    },
     "computes/c": {
         **BESIDE,
         "properties": {

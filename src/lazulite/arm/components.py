@@ -64,6 +64,8 @@ def _check(spec: JsonObject, path: str) -> None:
         fields.text(spec, f"{path}.{field}")
     fields.texts(spec, f"{path}.tags")
     fields.flag(spec, f"{path}.is_deterministic")
+    for field in ("resources", "distribution", "limits", "retry_settings", "settings"):
+        fields.nested(spec, f"{path}.{field}")
     for field, wanted in _NEEDS[kind].items():
         if not isinstance(spec.get(field), wanted) or not spec[field]:
             raise BadRequest(

@@ -23,7 +23,7 @@ from lazulite.store import workspaces
 from lazulite.tracking import entries, experiments, runs
 
 # Source: azure-ai-ml 1.35.2 _restclient/arm_ml_service/models/_enums.py, JobType.
-_TYPES = ("AutoML", "Command", "Distillation", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
+TYPES = ("AutoML", "Command", "Distillation", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
 _PAGE = 100
 # What a job is: none of it changes once it is submitted.
 _FIXED = ("command", "codeId", "computeId", "environmentVariables")
@@ -45,7 +45,7 @@ def put(call: Call, parts: Parts) -> Reply:
         before = states.find(connection, workspace.scope, name)
     if before:
         return _change(call, parts, workspace, before, given)
-    new = NewJob({**given, "jobType": one_of(given, "jobType", _TYPES)}, name, created_by=call.who.name)
+    new = NewJob({**given, "jobType": one_of(given, "jobType", TYPES)}, name, created_by=call.who.name)
     with parts.db.read() as connection:
         accepted = submit.accept(connection, parts.settings.home, workspace, new)
     with parts.db.write() as connection:
@@ -93,7 +93,7 @@ def list_jobs(call: Call, parts: Parts) -> Reply:
     `scheduled=true` asks for those that schedules made, `scheduleId` for those of one, by its name or id.
     """
     workspace, before = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
-    kind = one_of({"jobType": call.query["jobtype"]}, "jobType", _TYPES) if call.query.get("jobtype") else ""
+    kind = one_of({"jobType": call.query["jobtype"]}, "jobType", TYPES) if call.query.get("jobtype") else ""
     said = [("tag", call.query["tag"])] if call.query.get("tag") else []
     said += [("property", one) for one in call.query.get("properties", "").split(",") if one]
     if call.query.get("scheduleid"):

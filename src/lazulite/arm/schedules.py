@@ -6,6 +6,7 @@ from typing import Any
 from lazulite import clock, fields
 from lazulite.arm import shapes
 from lazulite.arm.families import Child, Context, one_of
+from lazulite.arm.jobs import TYPES
 from lazulite.engine import kinds, schedules, submit, triggers
 from lazulite.engine.courses import NewJob
 from lazulite.errors import BadRequest, NotImplementedHere
@@ -38,13 +39,13 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     fields.text(given, "properties.displayName")
     triggers.read(trigger, context.call.now)
     definition = fields.nested(action, "properties.action.jobDefinition")
-    fields.text(definition, "properties.action.jobDefinition.jobType", required=True)
+    definition = {**definition, "jobType": one_of(definition, "action.jobDefinition.jobType", TYPES)}
     _check_job(definition, context)
     told = given.get("properties") or {}
     return {
         "isEnabled": True,
         **{name: value for name, value in given.items() if name != "isEnabled" or value is not None},
-        "action": {**action, "actionType": kind},
+        "action": {**action, "actionType": kind, "jobDefinition": definition},
         "tags": given.get("tags") or {},
         "properties": {name: value for name, value in told.items() if not name.startswith(_TOLD)},
     }
@@ -52,7 +53,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
 
 def _check_job(definition: JsonObject, context: Context) -> None:
     body = schedules.definition_of(context.connection, context.workspace, definition, context.call.now)
-    kinds.find(str(body["jobType"]))
+    kinds.find(body["jobType"])
     try:
         home = context.parts.settings.home
         submit.accept(context.connection, home, context.workspace, NewJob(body, "checked-beforehand"))
