@@ -140,10 +140,23 @@ def test_a_principal_for_automation_can_log_in(az):
     assert az.json("az", "login", *login)[0]["state"] == "Enabled"
 
 
-def test_container_registries_are_named_and_say_that_they_hold_nothing(az):
+def test_an_image_that_is_built_is_what_an_environment_is_built_of(az, cli, tmp_path):
     name = f"acr{uuid.uuid4().hex[:8]}"
     made = az.json("az", "acr", "create", "-n", name, *WHERE, "--sku", "Basic")
     assert made["loginServer"] == f"{name}.azurecr.io"
     assert az.json("az", "acr", "show", "-n", name, *WHERE, "--query", "name") == name
-    said = az.refused("az", "acr", "build", "--registry", name, "--image", "x:1", ".", code=1)
-    assert "holds no images here" in said and "build: {path: FOLDER}" in said
+    az.text("az", "acr", "login", "--name", name)
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "cpu.Dockerfile").write_text("FROM python:3.11\nENV BUILT_HERE=yes\n")
+    build = ("az", "acr", "build", "--registry", name, "--file", str(tmp_path / "docker" / "cpu.Dockerfile"))
+    assert az.json(*build, "--image", "team/tools:cpu", str(tmp_path / "docker"))["status"] == "Succeeded"
+    assert az.json("az", "acr", "repository", "list", "-n", name) == ["team/tools"]
+    assert az.json("az", "acr", "repository", "show-tags", "-n", name, "--repository", "team/tools") == ["cpu"]
+    job = tmp_path / "job.yml"
+    image = f"{name}.azurecr.io/team/tools:cpu"
+    job.write_text(f"command: echo built $BUILT_HERE\nenvironment: {{image: '{image}'}}\n")
+    said = cli.text("job", "create", "-f", str(job), "--stream", *cli.scope)
+    assert "built yes" in said
+    (tmp_path / "docker" / "cpu.Dockerfile").write_text("RUN nothing\n")
+    assert "cpu.Dockerfile" in az.refused(*build, "-t", "team/tools:cpu", str(tmp_path / "docker"), code=1)
+    assert "is no folder here" in az.refused(*build, "-t", "x:1", "https://github.com/x/y.git", code=2)

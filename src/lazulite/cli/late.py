@@ -7,6 +7,7 @@ _MODULES = {
     "platform": "lazulite.app",  # the whole platform
     "sdk": "lazulite.cli.sdk",  # azure-ai-ml, which takes seconds
     "bind": "lazulite.environments.bind",  # and with it all that builds environments
+    "images": "lazulite.environments.images",  # the same
     "debug": "lazulite.engine.debug",  # and the database
     "replay": "lazulite.batch.replay",  # the same
     "blobs": "lazulite.cli.az.blobs",  # azure-storage-blob

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from lazulite.artifacts.locate import locate
 from lazulite.catalog import curated_environments
-from lazulite.environments import bind, built
-from lazulite.environments.spec import spec_of
+from lazulite.environments import bind, built, images
+from lazulite.environments.spec import EnvironmentSpec, spec_of
 from lazulite.errors import LazuliteError, NotFound, UserCodeError
 from lazulite.ids import AssetId, RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
@@ -76,10 +76,19 @@ def ensure(home: Path, wanted: Registered, log: Callable[[str], None]) -> built.
         ready = bind.bound(home, wanted.name, wanted.version)
         if ready:
             log(ready.notes[0])
-        return ready or built.ensure(home, spec_of(wanted.body, wanted.context), log)
+        return ready or built.ensure(home, _spec(home, wanted, log), log)
     except LazuliteError as error:
         raise UserCodeError(
             f'Environment "{wanted.label}" could not be built: {error.message}',
             code="ImageBuildFailure",
             hint=error.hint,
         ) from error
+
+
+def _spec(home: Path, wanted: Registered, log: Callable[[str], None]) -> EnvironmentSpec:
+    """Reads what is to be built; of an image that was built here, what it was built of."""
+    recipe = images.find(home, wanted.body.get("image"))
+    if not recipe or wanted.body.get("condaFile"):
+        return spec_of(wanted.body, wanted.context)
+    log(f"Image {wanted.body['image']} is built of its own {recipe.dockerfile}.")
+    return spec_of({"build": {"dockerfilePath": recipe.dockerfile}}, recipe.context)
