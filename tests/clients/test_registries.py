@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import Input, MLClient, command, load_component
+from azure.ai.ml import Input, MLClient, command, load_component, load_job
 from azure.ai.ml.constants import AssetTypes
 from azure.ai.ml.entities import (
     AzureMLOnlineInferencingServer,
@@ -13,6 +13,8 @@ from azure.ai.ml.entities import (
     CodeConfiguration,
     Data,
     Environment,
+    ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
     Model,
     ModelPackage,
     Registry,
@@ -35,6 +37,50 @@ outputs:
 code: {code}
 environment: {environment}
 command: python train.py ${{{{inputs.data}}}} ${{{{outputs.model}}}}
+"""
+TWICE = """
+name: twice
+version: 1
+type: pipeline
+inputs:
+  data: {{type: uri_folder}}
+outputs:
+  model: {{type: uri_folder}}
+jobs:
+  first:
+    type: command
+    component: azureml://registries/{registry}/components/train/versions/1
+    inputs: {{data: "${{{{parent.inputs.data}}}}"}}
+  second:
+    type: command
+    component: azureml://registries/{registry}/components/train/labels/latest
+    inputs: {{data: "${{{{parent.jobs.first.outputs.model}}}}"}}
+    outputs: {{model: "${{{{parent.outputs.model}}}}"}}
+"""
+PIPELINE = """
+type: pipeline
+settings: {{default_compute: azureml:serverless}}
+inputs:
+  data: {{type: uri_folder, path: "azureml://registries/{registry}/data/rows/versions/1"}}
+outputs:
+  model: {{type: uri_folder}}
+jobs:
+  both:
+    type: pipeline
+    component: azureml://registries/{registry}/components/twice/versions/1
+    inputs: {{data: "${{{{parent.inputs.data}}}}"}}
+    outputs: {{model: "${{{{parent.outputs.model}}}}"}}
+"""
+SCORE = """
+import os
+
+def init():
+    global factor
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "factor.json")) as file:
+        factor = int(file.read())
+
+def run(raw_data):
+    return int(raw_data) * factor
 """
 
 
@@ -177,6 +223,51 @@ def test_a_job_uses_data_model_and_environment_of_a_registry_from_any_workspace(
         found = workspace.jobs.get(job.name)
         assert found.status == "Completed"
         assert found.environment == f"azureml://registries/{name}/environments/plain/versions/1"
+
+
+def test_pipelines_of_two_workspaces_run_a_registrys_components(
+    registry: MLClient, name: str, ml: MLClient, folder: Path, code: Path, tmp_path: Path
+) -> None:
+    registry.environments.create_or_update(Environment(name="plain", version="1", image="python:3.11-slim"))
+    plain = f"azureml://registries/{name}/environments/plain/versions/1"
+    registry.components.create_or_update(component(tmp_path, code, plain))
+    registry.data.create_or_update(Data(name="rows", version="1", path=str(folder), type=AssetTypes.URI_FOLDER))
+    (tmp_path / "twice.yml").write_text(TWICE.format(registry=name))
+    registry.components.create_or_update(load_component(str(tmp_path / "twice.yml")))
+    (tmp_path / "pipeline.yml").write_text(PIPELINE.format(registry=name))
+    for number in range(2):
+        workspace = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, f"ws-{uuid.uuid4().hex[:8]}")
+        job = workspace.jobs.create_or_update(load_job(str(tmp_path / "pipeline.yml")))
+        workspace.jobs.stream(job.name)
+        assert workspace.jobs.get(job.name).status == "Completed"
+        workspace.jobs.download(job.name, download_path=str(tmp_path / str(number)), output_name="model")
+        assert digests(tmp_path / str(number) / "named-outputs" / "model") == digests(folder)
+
+
+def test_a_registrys_model_is_deployed_in_a_registrys_environment(
+    registry: MLClient, name: str, ml: MLClient, tmp_path: Path
+) -> None:
+    (tmp_path / "factor.json").write_text("3")
+    (tmp_path / "scoring").mkdir()
+    (tmp_path / "scoring" / "score.py").write_text(SCORE)
+    registry.models.create_or_update(Model(name="factor", version="1", path=str(tmp_path / "factor.json")))
+    registry.environments.create_or_update(Environment(name="plain", version="1", image="python:3.11-slim"))
+    endpoint = f"ep-{ml.workspace_name}"
+    ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=endpoint)).result()
+    ml.online_deployments.begin_create_or_update(
+        ManagedOnlineDeployment(
+            name="blue",
+            endpoint_name=endpoint,
+            model=f"azureml://registries/{name}/models/factor/labels/latest",
+            environment=f"azureml://registries/{name}/environments/plain/versions/1",
+            code_configuration=CodeConfiguration(code=str(tmp_path / "scoring"), scoring_script="score.py"),
+            instance_type="Standard_DS3_v2",
+            instance_count=1,
+        )
+    ).result()
+    (tmp_path / "request.json").write_text("14")
+    answer = ml.online_endpoints.invoke(endpoint, deployment_name="blue", request_file=str(tmp_path / "request.json"))
+    assert answer == "42"
 
 
 def test_assets_are_shared_from_a_workspace_bytes_and_all(
