@@ -6,7 +6,6 @@ Nothing but the course is kept in memory: children are rows, so that a platform 
 them and goes on.
 """
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,7 +33,8 @@ from lazulite.tracking import entries
 # Starts what waits in queues, so many of each (scope, compute); and makes the loop look for all else.
 Start = Callable[[Mapping[tuple[str, str], int]], None]
 
-log = logging.getLogger(__name__)
+# Others want to write as well: this many children are made at a time.
+_A_TRANSACTION = 50
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,16 @@ class _Life:
             return Next(end=Change("Failed", error=error.wire()))
 
     def _do(self, then: Next) -> list[Child]:
-        """Starts and cancels children, all in one transaction; returns those that are new."""
+        """Starts and cancels children; returns those that are new."""
         if not (then.start or then.cancel or then.files or then.properties != self._noted):
             return []
+        made: list[Child] = []
+        for start in range(0, max(1, len(then.start)), _A_TRANSACTION):
+            made += self._do_some(replace(then, start=then.start[start : start + _A_TRANSACTION]))
+        return made
+
+    def _do_some(self, then: Next) -> list[Child]:
+        """Does all of it in one transaction, or nothing where the parent is to be cancelled."""
         with self._tools.db.read() as connection:
             for uri, text in then.files.items():
                 path = path_of(self._tools.home, uri, datastores.reader(connection, self._workspace))

@@ -1,9 +1,13 @@
 """Pipelines that really run: order, failures, cancelling, loops, and a platform that comes back."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from lazulite.engine.courses import Child
+from lazulite.engine.pipeline import course
+from tests.engine.conftest import HERE
 from tests.engine.pipeline.conftest import literal, made_by, node
 
 
@@ -212,3 +216,20 @@ def test_the_last_step_runs_whatever_happened_before(home):
     }
     job = home.run_pipeline(jobs, settings={"on_init": "first", "on_finalize": "last", "force_rerun": True})
     assert job.state == "Failed" and notes.read_text() == "x\nx\n"
+
+
+def test_two_thousand_steps_are_checked_once_each_and_each_is_started_once(home):
+    count = 2000
+    home.component("hop", "true", {"d": {"type": "uri_folder", "optional": True}})
+    jobs = {f"s{i}": node("hop", inputs={"d": made_by(f"s{i - 1}")} if i else {}) for i in range(count)}
+    job = home.job(home.submit_pipeline(jobs, wake=False))
+    with home.db.read() as connection:
+        begun = course.begin(connection, HERE, job)
+    then, asked, started = begun.take([]), 1, []
+    while not then.end:
+        started += [new.step for new in then.start]
+        made = {"outputs": {"o": {"uri": "azureml://datastores/workspaceblobstore/paths/x/"}}}
+        done = replace(job, state="Completed", body=made)
+        then, asked = begun.take([Child(new.step, done, str) for new in then.start]), asked + 1
+    assert started == [f"s{i}" for i in range(count)] and asked == count + 1
+    assert then.end.state == "Completed"

@@ -162,8 +162,7 @@ class _Inputs:
             )
         if value.is_literal and not value.is_pending:
             components.check(port, value.text, field)
-        is_file, must_be_folder = value.kind == "uri_file", port.type in _MUST_BE_FOLDERS
-        if (is_file and must_be_folder) or (value.kind in _MUST_BE_FOLDERS and port.type == "uri_file"):
+        if value.is_made and _is_of_another_shape(port, value):
             raise BadRequest(
                 f"{field} is bound to data of type {value.kind}, but component {self.component.name} wants "
                 f"{port.type}.",
@@ -171,13 +170,24 @@ class _Inputs:
             )
 
 
+def _is_of_another_shape(port: Port, value: Value) -> bool:
+    """Tells whether a value is a file where a folder is wanted, or the other way about."""
+    shapes = (value.kind, port.type)
+    return "uri_file" in shapes and any(shape in _MUST_BE_FOLDERS for shape in shapes)
+
+
 def _sent(value: Value, port: Port) -> dict[str, Any]:
-    """Prints an input as a job's body has it; its type is what the component says it is."""
+    """Prints an input as a job's body has it. Its type is what the component says it is.
+
+    A file that the pipeline was given where its component wants a folder stays a file: Azure lets that pass, as
+    azureml-examples cli/jobs/pipelines-with-components/basics/4c_web_url_input has it.
+    """
     if port.is_literal:
         text = _PENDING_LITERAL.get(port.type, "pending") if value.is_pending else value.text
         return {"jobInputType": LITERAL, "value": text}
     mode = {"mode": value.mode} if value.mode else {}
-    return {"jobInputType": port.type, "uri": _PENDING_URI if value.is_pending else value.text, **mode}
+    kind = value.kind if _is_of_another_shape(port, value) else port.type
+    return {"jobInputType": kind, "uri": _PENDING_URI if value.is_pending else value.text, **mode}
 
 
 def _outputs(frame: Frame, step: Step, component: Component, world: World) -> dict[str, Any]:

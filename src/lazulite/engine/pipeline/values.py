@@ -22,13 +22,15 @@ INPUT, OUTPUT = "parent.inputs.", "parent.outputs."
 class Value:
     """What an input has. kind: `literal`, or a type of data; text: the literal, or the URI of the data.
 
-    is_pending: a step has yet to make it; the text is nothing then. mode: "" where none was said.
+    is_pending: it is yet to be made; the text is nothing then. mode: "" where none was said. is_made: by a step, whose
+    component says what type it is.
     """
 
     kind: str
     text: str = ""
     mode: str = ""
     is_pending: bool = False
+    is_made: bool = False
 
     @property
     def is_literal(self) -> bool:
