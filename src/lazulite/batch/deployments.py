@@ -248,10 +248,13 @@ def _whole(holder: dict[str, Any], path: str, default: int, least: int = 1) -> i
 
 
 def _choice(holder: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
-    """Returns a word in Azure's spelling; `append_row` and `APPENDROW` are read as `AppendRow`."""
+    """Returns a word in Azure's spelling; `append_row` and `BatchOutputAction.APPEND_ROW` are read as `AppendRow`.
+
+    The SDK's enums come so where they were printed on the way. Source: azure-ai-ml 1.35.2, BatchDeployment._to_dict.
+    """
     value = fields.text(holder, f"properties.{name}")
     for choice in known:
-        if choice.lower() == value.replace("_", "").lower():
+        if choice.lower() == value.rpartition(".")[2].replace("_", "").lower():
             return choice
     raise BadRequest(
         f'properties.{name} is "{value}", but must be one of {", ".join(known)}.', target=f"properties.{name}"

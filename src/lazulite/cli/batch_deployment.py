@@ -1,6 +1,6 @@
 """`lazulite batch-deployment`: as az ml batch-deployment."""
 
-from lazulite.cli import batch_endpoint
+from lazulite.cli import batch_endpoint, changes
 from lazulite.cli.batch_endpoint import ENDPOINT
 from lazulite.cli.entities import BATCH_DEPLOYMENT, entity
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag
@@ -16,6 +16,7 @@ from lazulite.cli.verbs import (
     SET,
     TAGS,
     YES,
+    alter,
     overrides,
     sdk,
 )
@@ -58,7 +59,7 @@ def _create(arguments: Arguments) -> Json:
 
 def _update(arguments: Arguments) -> Json:
     session, which = open_workspace(arguments), {"name": arguments.name, "endpoint_name": arguments.endpoint_name}
-    sdk().update(session, _WORD, which, dict(arguments.set), not arguments.no_wait)
+    alter(session, _WORD, which, arguments)
     return _shown(session, arguments.endpoint_name, arguments.name)
 
 
@@ -90,7 +91,9 @@ GROUPS = (
                 (FILE, *_FIELDS, _SET_DEFAULT, _SKIP, SET, NO_WAIT, *COMMON),
                 "lazulite batch-deployment create -f blue.yml --set-default",
             ),
-            Command("update", "Change fields of a deployment.", _update, (NAME, _ENDPOINT, SET, NO_WAIT, *COMMON)),
+            Command(
+                "update", "Change fields of a deployment.", _update, (NAME, _ENDPOINT, *changes.FLAGS, NO_WAIT, *COMMON)
+            ),
             Command("delete", "Delete a deployment.", _delete, (NAME, _ENDPOINT, YES, NO_WAIT, *COMMON)),
             Command(
                 "list-jobs",

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
-from lazulite.cli import batch_request, rest
+from lazulite.cli import batch_request, changes, rest
 from lazulite.cli.entities import BATCH_ENDPOINT, BATCH_JOB, entity
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag
 from lazulite.cli.session import Session, open_workspace, token
@@ -14,13 +14,12 @@ from lazulite.cli.verbs import (
     NAME,
     NEW_NAME,
     NO_WAIT,
-    SET,
     TAGS,
     Noun,
+    alter,
     creating,
     deleting,
     listing,
-    sdk,
     showing,
 )
 
@@ -30,12 +29,10 @@ _ML = "https://ml.azure.com"
 
 def _update(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
-    changes = dict(arguments.set)
-    default = arguments.defaults or changes.pop("defaults.deployment_name", None)
-    if default:
-        set_default(session, arguments.name, str(default))
-    if changes:
-        sdk().update(session, ENDPOINT.word, {"name": arguments.name}, changes, not arguments.no_wait)
+    if arguments.defaults:
+        set_default(session, arguments.name, arguments.defaults)
+    if changes.asked(arguments):
+        alter(session, ENDPOINT.word, {"name": arguments.name}, arguments)
     return ENDPOINT.show(session, arguments.name)
 
 
@@ -89,7 +86,7 @@ GROUPS = (
                 "update",
                 "Change fields of a batch-endpoint.",
                 _update,
-                (NAME, _DEFAULTS, SET, NO_WAIT, *COMMON),
+                (NAME, _DEFAULTS, *changes.FLAGS, NO_WAIT, *COMMON),
                 "lazulite batch-endpoint update -n digits --set defaults.deployment_name=blue",
             ),
             deleting(ENDPOINT),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from azure.ai.ml import (
     MLClient,
     load_batch_deployment,
@@ -30,7 +31,11 @@ from azure.ai.ml import (
 )
 from azure.ai.ml._artifacts._artifact_utilities import _upload_and_generate_remote_uri
 from azure.ai.ml._restclient.arm_ml_service._utils.model_base import SdkJSONEncoder
-from azure.ai.ml.entities._load_functions import load_schedule
+from azure.ai.ml.entities._load_functions import (
+    load_model_batch_deployment,
+    load_pipeline_component_batch_deployment,
+    load_schedule,
+)
 from azure.ai.ml.exceptions import MlException
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -54,6 +59,23 @@ class _Noun(NamedTuple):
     update: str = "create_or_update"
 
 
+def _load_batch_deployment(source: str | None = None, params_override: Any = None) -> Any:
+    """Reads a deployment as the client's class for its `type` does; without one it is a model's, as it once was.
+
+    Source: azure-cli-extensions, src/machinelearningservices, batch_deployment.py; azure-ai-ml 1.35.2,
+    _schema/_deployment/batch: only `type: model` has settings of its own.
+    """
+    said = yaml.safe_load(Path(source).read_text(encoding="utf-8")) if source else {}
+    kind = {field: value for one in params_override or [] for field, value in one.items()}.get("type")
+    kind = kind or (said.get("type") if isinstance(said, dict) else None)
+    load: Callable[..., Any] = _DEPLOYMENTS.get(str(kind), load_batch_deployment)
+    return load(source=source, params_override=params_override)
+
+
+_DEPLOYMENTS: Mapping[str, Callable[..., Any]] = {
+    "model": load_model_batch_deployment,
+    "pipeline": load_pipeline_component_batch_deployment,
+}
 _BEGUN = ("begin_create_or_update", "begin_create_or_update")
 _NOUNS = {
     "workspace": _Noun(load_workspace, "workspaces", "begin_create", "begin_update"),
@@ -70,7 +92,7 @@ _NOUNS = {
     "online-endpoint": _Noun(load_online_endpoint, "online_endpoints", *_BEGUN),
     "online-deployment": _Noun(load_online_deployment, "online_deployments", *_BEGUN),
     "batch-endpoint": _Noun(load_batch_endpoint, "batch_endpoints", *_BEGUN),
-    "batch-deployment": _Noun(load_batch_deployment, "batch_deployments", *_BEGUN),
+    "batch-deployment": _Noun(_load_batch_deployment, "batch_deployments", *_BEGUN),
 }
 # What is printed of an entity and cannot be read back: who made it, and what state it is in.
 _ONLY_SHOWN = ("creation_context", "provisioning_state", "created_on", "latest_version", "provisioning_errors")
