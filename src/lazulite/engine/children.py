@@ -75,7 +75,7 @@ class Children:
             return Draft(new, submit.refused(self._workspace, new), Change("Failed", error=error.wire()))
         own = reuse.own_place(accepted.spec) if accepted.spec else ""
         if not new.alike or not accepted.spec or not accepted.found or own:
-            why = new.why_not or (f"output {own} is written to a place of its own" if own else "")
+            why = f"output {own} is written to a place of its own" if own and new.alike else new.why_not
             return Draft(new, accepted, why=why)
         made = self._prints.of(accepted.spec, accepted.found, accepted.body)
         earlier = reuse.earlier(connection, accepted.workspace.scope, made.digest)
