@@ -35,6 +35,7 @@ LAYERS = {
     "arm": 6,
     "dataplane": 6,
     "blob": 6,
+    "containers": 6,
     "entra": 6,
     "studio": 6,
     "app": 7,

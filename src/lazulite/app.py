@@ -34,6 +34,7 @@ from lazulite.arm import (
 from lazulite.artifacts.files import Staging, full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
+from lazulite.containers import distribution
 from lazulite.dataplane import (
     artifacts,
     batch_jobs,
@@ -108,7 +109,8 @@ DATAPLANE = (
 )
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
-# storage answers for itself; `file`, `acr` and `scoring` are taken so that nothing leaves by them, and answer 501.
+# storage, registries and engine answer for themselves; `file` and `scoring` are taken so that nothing leaves by them,
+# and answer 501.
 MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "arm": (ARM, bearer(ARM_AUDIENCES)),
     "login": ((openid, grants, managed_identity, metadata), anyone),
@@ -119,7 +121,6 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "studio": (everything.PAGES, anyone),
     "schemas": ((schemas,), anyone),
     "file": ((), anyone),
-    "acr": ((), anyone),
     "scoring": ((), anyone),
 }
 
@@ -178,6 +179,7 @@ def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
     }
     return {
         **apps,
+        "acr": distribution.app(parts.settings),
         "blob": sandboxed(service.app(parts.settings, parts.signing_key)),
         "mlflow": sandboxed(apps["mlflow"]),
     }

@@ -5,7 +5,19 @@ import re
 from typing import Literal
 
 Mount = Literal[
-    "arm", "login", "graph", "dataplane", "mlflow", "blob", "file", "scoring", "acr", "studio", "telemetry", "schemas"
+    "arm",
+    "login",
+    "graph",
+    "dataplane",
+    "mlflow",
+    "blob",
+    "file",
+    "scoring",
+    "acr",
+    "studio",
+    "telemetry",
+    "schemas",
+    "docker",
 ]
 
 # `*.` stands for one label or more. Source: learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-
@@ -59,6 +71,8 @@ PATHS: tuple[tuple[str, Mount], ...] = (
     ("/artifact", "dataplane"),
     ("/execution", "dataplane"),
     ("/rp", "dataplane"),
+    ("/v2", "acr"),
+    ("/_docker", "docker"),
 )
 
 # `/{tenant}/oauth2/v2.0/token` and its like, when AZURE_AUTHORITY_HOST names this machine.
