@@ -18,6 +18,7 @@ OF_JOBS = (
     ("Mpi", "Set for each rank of an Mpi distribution", ""),
     ("TensorFlow", "Set for each rank of a TensorFlow distribution", ""),
     ("instance", "Set for jobs on a compute instance", ""),
+    ("trial", "Set for the trials of a sweep", ""),
     ("none", "Not set for jobs", "Azure sets them; Lazulite does not, for the reason given."),
 )
 OF_DEPLOYMENTS = (

@@ -7,6 +7,7 @@ _V1 = "azureml-core 1.61, core/run.py and _base_sdk_common: what `Run.get_contex
 _MLFLOW = "mlflow 3.15 environment_variables.py; azureml-mlflow 1.62"
 _DATA = "azure-ai-ml 1.35.2 constants/_job/job.py; azureml-examples cli/train-rest.sh"
 _GPUS = "learn.microsoft.com/azure/machine-learning/how-to-train-distributed-gpu"
+_SWEEP = "azure-ai-ml 1.35.2 entities/_job/sweep/sweep_job.py"
 _IDENTITY = "azure-identity 1.27; azure-ai-ml 1.35.2 identity/_internal"
 _SEEN = "seen in jobs on Azure: logs in public issues"
 
@@ -20,7 +21,7 @@ class JobVariable:
     """
 
     name: str
-    set_for: Literal["every", "each rank", "PyTorch", "Mpi", "TensorFlow", "instance", "none"]
+    set_for: Literal["every", "each rank", "PyTorch", "Mpi", "TensorFlow", "instance", "trial", "none"]
     meaning: str
     source: str
 
@@ -80,6 +81,7 @@ JOB_VARIABLES = (
         "TF_CONFIG", "TensorFlow", "JSON: the addresses of all workers and servers, and which one it is.", _GPUS
     ),
     JobVariable("CI_NAME", "instance", "The compute instance's name.", _SEEN),
+    JobVariable("AZUREML_SWEEP_{name}", "trial", "The value of a parameter of the search space.", _SWEEP),
     JobVariable("AZUREML_RUN_TOKEN_PASS", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_RUN_TOKEN_RAND", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_JOB_TASK_ERROR_PATH", "none", "Errors are read from the log.", _SEEN),

@@ -28,6 +28,11 @@ def test_a_trial_is_compared_at_the_same_interval_with_those_that_reached_it():
     assert ends({**curves, "slow": [0.5, 0.4]}, policyType="Bandit", slackAmount=0.05) == ["slow"]
 
 
+def test_who_ended_early_is_compared_with_what_it_had():
+    curves = {"short": [0.9], "long": [0.1] * 20}
+    assert ends(curves, ["long"], policyType="Bandit", slackFactor=0.5, delayEvaluation=2) == ["long"]
+
+
 def test_evaluation_waits_for_its_interval_and_its_delay():
     curves = {"good": [0.9] * 5, "bad": [0.1] * 5}
     assert ends(curves, policyType="Bandit", slackFactor=0.1, delayEvaluation=6) == []

@@ -1,6 +1,6 @@
 """Bayesian sampling: a tree-structured Parzen estimator, which tries what good trials have and bad ones have not.
 
-Plain Python: docs/decisions/0019-parzen-estimator.md says why. The same trials and seed give the
+Plain Python: docs/decisions/0020-parzen-estimator.md says why. The same trials and seed give the
 same. Source of the method: J. Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, and Making a
 Science of Model Search, ICML 2013.
 """

@@ -33,13 +33,14 @@ class Policy:
 
         curves: what each trial has told of the primary metric, in order; the higher the better.
         """
-        return [name for name in running if name in curves and self._ends(name, curves)]
+        return [name for name in running if name in curves and self._ends(name, curves, running)]
 
-    def _ends(self, name: str, curves: Curves) -> bool:
+    def _ends(self, name: str, curves: Curves, running: Collection[str]) -> bool:
+        """Compares a trial with those that came as far, and with those that are over and will come no farther."""
         seen = len(curves[name]) // self.interval * self.interval
         if seen < max(self.interval, self.delay):
             return False
-        reached = {other: curve[:seen] for other, curve in curves.items() if len(curve) >= seen}
+        reached = {other: one[:seen] for other, one in curves.items() if len(one) >= seen or other not in running}
         best = {other: max(curve) for other, curve in reached.items()}
         if self.kind == "Bandit":
             top = max(best.values())
