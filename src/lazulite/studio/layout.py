@@ -38,6 +38,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_TOASTS = div(id="toasts", role="status", aria_live="polite")
 _HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": POLICY,
@@ -99,8 +100,8 @@ def frame(visit: Visit, title: str, content: Html, status: int = 200) -> Reply:
         join(
             a("Skip to content", href="#main", class_="skip"),
             _navigation(visit),
-            div(_bar(visit), main(content, id="main", tabindex="-1", data_live="page"), class_="column"),
-            div(id="toasts", role="status", aria_live="polite"),
+            div(_bar(visit), main(content, id="main", tabindex="-1", data_live=visit.state), class_="column"),
+            _TOASTS,
         ),
         visit.cookies.get(THEME, ""),
     )
@@ -124,7 +125,8 @@ def document(title: str, content: Html, theme: str = "", **attributes: str) -> s
 
 def bare(title: str, content: Html, status: int = 200) -> Reply:
     """Answers a page without navigation, for those who may not see more yet."""
-    return Reply(document(f"{title} · Lazulite", main(content, class_="bare", id="main")).encode(), status, _HEADERS)
+    whole = document(f"{title} · Lazulite", join(main(content, class_="bare", id="main"), _TOASTS))
+    return Reply(whole.encode(), status, _HEADERS)
 
 
 def _sign_out(visit: Visit) -> Html | None:

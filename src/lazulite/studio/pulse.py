@@ -9,9 +9,14 @@ from lazulite.http.routes import Route
 _PAUSE_MS = 1000
 
 
+def state(parts: Parts) -> str:
+    """Returns a text that differs after every change and every start of the platform."""
+    return f"{os.getpid()}-{parts.db.changes}"
+
+
 def get(call: Call, parts: Parts) -> Reply:
-    """Answers `{state, pause_ms}`: a text that differs after every change and every start, and how long to wait."""
-    return Reply({"state": f"{os.getpid()}-{parts.db.changes}", "pause_ms": _PAUSE_MS})
+    """Answers `{state, pause_ms}`: how things stand, and how long to wait before asking again."""
+    return Reply({"state": state(parts), "pause_ms": _PAUSE_MS})
 
 
 ROUTES = (Route("GET", "/_studio/pulse", get),)

@@ -12,7 +12,7 @@ from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId, parse_workspace
-from lazulite.studio import inside
+from lazulite.studio import inside, pulse
 from lazulite.studio.html import Html
 from lazulite.studio.inside import Api, StudioParts
 
@@ -22,7 +22,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Visit:
-    """A request to Studio. workspace: the one that is shown, None where there is none yet; workspaces: all of them."""
+    """A request to Studio. workspace: the one that is shown, None where there is none yet; workspaces: all of them.
+
+    state: of the platform before anything was looked at, so that a page knows when it is behind.
+    """
 
     call: Call
     parts: StudioParts
@@ -30,6 +33,7 @@ class Visit:
     workspace: WorkspaceId | None
     workspaces: tuple[WorkspaceId, ...]
     cookies: Mapping[str, str]
+    state: str
 
     def link(self, path: str, /, **query: str | int | None) -> str:
         """Returns the address of a page in this workspace, `wsid` in it, as Azure has it, where there are several."""
@@ -71,11 +75,11 @@ Frame = Callable[[Visit, str, Html, int], Reply]
 
 def visit_of(call: Call, parts: Parts) -> Visit:
     """Reads a request. Raises NotFound (404) when it names a workspace that does not exist: looking makes none."""
-    studio = cast(StudioParts, parts)
+    studio, state = cast(StudioParts, parts), pulse.state(parts)
     known = tuple(map(inside.workspace_of, inside.workspaces(call, studio)))
     cookies = cookies_of(call.headers)
     workspace = _chosen(known, call.query.get("wsid", ""), cookies.get(WORKSPACE, ""))
-    return Visit(call, studio, Api(call, studio, workspace), workspace, known, cookies)
+    return Visit(call, studio, Api(call, studio, workspace), workspace, known, cookies, state)
 
 
 def _chosen(known: tuple[WorkspaceId, ...], asked: str, last: str) -> WorkspaceId | None:
@@ -145,7 +149,7 @@ def _lost(call: Call, parts: Parts) -> Visit:
     """Returns a visit of no workspace, for a page that says that there is none of that name."""
     studio = cast(StudioParts, parts)
     known = tuple(map(inside.workspace_of, inside.workspaces(call, studio)))
-    return Visit(call, studio, Api(call, studio, None), None, known, cookies_of(call.headers))
+    return Visit(call, studio, Api(call, studio, None), None, known, cookies_of(call.headers), pulse.state(parts))
 
 
 def refuse_other_sites(call: Call) -> None:

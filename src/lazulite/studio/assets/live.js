@@ -5,7 +5,7 @@ import { ask, say, span } from "./shared.js";
 
 const BUSY_MS = 1000;
 const HIDDEN_MS = 15000;
-let last = "";
+let last = document.getElementById("main")?.dataset.live ?? "";
 let isDown = false;
 let refreshing = null;
 
@@ -65,6 +65,7 @@ export async function refresh() {
     const main = page.getElementById("main");
     if (main && document.getElementById("main").dataset.live !== undefined) {
       morph(document.getElementById("main"), main);
+      last = main.dataset.live;
       document.title = page.title;
       tick();
     }
@@ -81,12 +82,10 @@ async function pulse() {
     pause = Math.max(pause, pause_ms);
     if (isDown) say("The platform is back.");
     isDown = false;
-    if (last && state !== last && !document.hidden) await refresh();
-    if (!document.hidden) last = state;
+    if (state !== last && !document.hidden) await refresh();
   } catch {
     if (!isDown) say("The platform does not answer; this page goes on when it is back.", "bad");
     isDown = true;
-    last ||= "down";
   }
   setTimeout(pulse, pause);
 }
@@ -223,7 +222,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && last) refresh();
+  if (!document.hidden && last) refresh().catch(() => {});
 });
 
 const chosen = new URLSearchParams(location.search).get("wsid");
