@@ -36,6 +36,8 @@ _CHANGEABLE = {
     "properties": "properties",
 }
 _EXPERIMENT = "experiment_name"
+# What the platform notes of a step: its name in the pipeline, and why it ran.
+_STEP, _WHY = "lazulite.step", "lazulite.why"
 _BY_KEY = ("tags", "properties")
 
 
@@ -77,6 +79,11 @@ def _list(arguments: Arguments) -> Json:
 def _children(session: Session, name: str, limit: int | None) -> Json:
     """Lists the steps of a pipeline or the trials of a sweep, as run history has them."""
     _get(session, name)  # raises for a job that is not there
+    runs = _runs_below(session, name, limit)
+    return [entity({**run, "id": session.path(_JOB.kind, run["runId"])}, RUN) for run in runs]
+
+
+def _runs_below(session: Session, name: str, limit: int | None) -> list[Json]:
     found: list[Json] = []
     where: str | None = f"/history/v1.0{session.path('runs', name, 'children')}"
     while where and (limit is None or len(found) < limit):
@@ -84,7 +91,7 @@ def _children(session: Session, name: str, limit: int | None) -> Json:
         found += page["value"]
         link = urlsplit(page.get("nextLink") or "")
         where = link.path and f"{link.path}?{link.query}"
-    return [entity({**run, "id": session.path(_JOB.kind, run["runId"])}, RUN) for run in found[:limit]]
+    return found[:limit]
 
 
 def _show(arguments: Arguments) -> Json:
@@ -159,6 +166,27 @@ def _change(before: Json, after: Json) -> Json:
 
 def _show_services(arguments: Arguments) -> Json:
     return _JOB.show(open_workspace(arguments), arguments.name).get("services")
+
+
+def _why(arguments: Arguments) -> Json:
+    """Says of every step of a pipeline, or of one step, why it ran or what stood for it."""
+    session = open_workspace(arguments)
+    run = session.arm.data_plane("GET", f"/history/v1.0{session.path('runs', arguments.name)}").json()
+    runs = _runs_below(session, arguments.name, None) or [run]
+    shown = [
+        {
+            "name": one["runId"],
+            "step": (one.get("properties") or {}).get(_STEP) or one.get("displayName"),
+            "status": one["status"],
+            "why": (one.get("properties") or {}).get(_WHY) or "",
+        }
+        for one in runs
+    ]
+    if arguments.output or arguments.query:
+        return shown
+    for one in shown:
+        print(f"{one['step']} ({one['status']}): {one['why'] or 'nothing is noted of it'}")
+    return None
 
 
 def _refuse_ssh(arguments: Arguments) -> None:
@@ -261,6 +289,14 @@ GROUPS = (
                 "Show the addresses that belong to a job.",
                 _show_services,
                 (NAME, WEB, flag("--node-index", "-i", help="Taken, as az does; changes nothing."), *COMMON),
+            ),
+            Command(
+                "why",
+                "Say why the steps of a pipeline ran, or which earlier jobs they were reused from.",
+                _why,
+                (NAME, *COMMON),
+                "lazulite job why -n brave_pear_1x2y3z",
+                columns=(("Step", "step"), ("Status", "status"), ("Why", "why")),
             ),
             Command(
                 "connect-ssh",
