@@ -91,6 +91,16 @@ def test_a_component_is_shared_with_all_that_it_is_made_of(made: Arm) -> None:
     assert (again.status, "has components twice:7 already" in again.message) == (409, True)
 
 
+def test_a_component_of_a_registry_is_made_of_nothing_in_a_workspace(made: Arm) -> None:
+    steps = {"a": {"type": "command", "componentId": f"{WORKSPACE}/components/train/versions/1"}}
+    for spec in (
+        {**COMPONENT, "environment": f"azureml:{WORKSPACE}/environments/env/versions/1"},
+        {"type": "pipeline", "jobs": steps},
+    ):
+        answer = made.ask("PUT", f"{FRONT_END}/components/c/versions/1", {"properties": {"componentSpec": spec}})
+        assert (answer.status, "which is in a workspace" in answer.message) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("source", "status"),
     [

@@ -10,7 +10,7 @@ from lazulite.arm.families import Asset, Context, one_of
 from lazulite.artifacts.locate import locate
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http.call import JsonObject
-from lazulite.ids import WorkspaceId, parse_asset
+from lazulite.ids import RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
 
 # What each type must have besides its name, for the SDK reads no list in which one lacks it. Source: azure-ai-ml 1.35.2
@@ -27,6 +27,8 @@ _NEEDS: Mapping[str, Mapping[str, type]] = {
 }
 # What says nothing about what a component does: two versions that differ in these alone are the same.
 _ABOUT = ("name", "version", "id", "display_name", "description", "tags", "properties", "$schema", "_source")
+# The fields of a spec that name assets, and the kinds of these.
+REFERENCES: Mapping[str, str] = {"code": "codes", "environment": "environments", "componentId": "components"}
 _ANONYMOUS = "azureml_anonymous"
 # What an import component becomes on the wire, a command with sources for inputs.
 _IMPORT = "import"
@@ -44,6 +46,8 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     if fields.text(spec, "properties.componentSpec.sourceJobId") and isinstance(context.owner, WorkspaceId):
         spec |= source_jobs.spec_of(context.connection, context.owner, spec["sourceJobId"])
     _check(spec, "properties.componentSpec")
+    if isinstance(context.owner, RegistryId):
+        _refuse_workspaces(spec, "properties.componentSpec", context.owner)
     if not _is_anonymous(given, context) and spec.setdefault("name", context.name).lower() != context.name.lower():
         raise BadRequest(
             f'properties.componentSpec.name is "{spec["name"]}", but the component is "{context.name}".',
@@ -81,6 +85,19 @@ def _check(spec: JsonObject, path: str) -> None:
             fields.text(one, f"{path}.{field}.{name}.type", required=True)
     for name in fields.nested(spec, f"{path}.jobs"):
         fields.nested(spec["jobs"], f"{path}.jobs.{name}")
+
+
+def _refuse_workspaces(spec: JsonObject, path: str, registry: RegistryId) -> None:
+    """Raises BadRequest for a component of a registry that is made of something in a workspace."""
+    for field, value in spec.items():
+        if isinstance(value, dict):
+            _refuse_workspaces(value, f"{path}.{field}", registry)
+        elif field in REFERENCES and isinstance(value, str) and "/workspaces/" in value:
+            raise BadRequest(
+                f'{path}.{field} is "{value}", which is in a workspace, but {registry.described} is used from others.',
+                target=f"{path}.{field}",
+                hint="Create it in the registry first, or share the component from the workspace.",
+            )
 
 
 def _without_nulls(value: Any) -> Any:

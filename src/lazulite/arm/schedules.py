@@ -74,6 +74,8 @@ def put(call: Call, parts: Parts) -> Reply:
         accepted = accept(given, Context(workspace, name, "", call, parts, connection))
     with parts.db.write() as connection:
         row, is_new = resources.put(connection, place, {"properties": accepted}, now=call.now, who=call.who.name)
+        if is_new:
+            schedules.forget(connection, place)  # what a workspace of that name had, which is gone
         after = row.created_at - _INSTANT if is_new else call.now
         next_at = triggers.next_tick(schedules.trigger_of(row), after) if accepted["isEnabled"] else None
         schedules.plan(connection, place, next_at)

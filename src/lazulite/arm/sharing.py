@@ -8,6 +8,7 @@ from typing import Any
 
 from lazulite import fields
 from lazulite.arm import uploads
+from lazulite.arm.components import REFERENCES
 from lazulite.artifacts.locate import locate
 from lazulite.artifacts.refs import container_path
 from lazulite.errors import BadRequest, Conflict, NotFound
@@ -24,7 +25,6 @@ _URIS = {"models": "modelUri", "data": "dataUri", "codes": "codeUri"}
 # `azureml://locations/{region}/workspaces/{guid}/models/m/versions/1`, or an ARM id with `azureml:/` before it.
 _SOURCE = re.compile(r"azureml://locations/[^/]+/workspaces/(?P<guid>[^/]+)/(?P<rest>.+)", re.IGNORECASE)
 _KIND = re.compile(r"/workspaces/[^/]+/(?P<kind>[a-z]+)/", re.IGNORECASE)
-_REFERENCES = {"code": "codes", "environment": "environments", "componentId": "components"}
 
 
 def share(call: Call, parts: Parts) -> Reply:
@@ -133,10 +133,10 @@ class _Sharing:
             return {name: self._references(one, source, name) for name, one in value.items()}
         if isinstance(value, list):
             return [self._references(one, source) for one in value]
-        if field not in _REFERENCES or not isinstance(value, str) or "${{" in value:
+        if field not in REFERENCES or not isinstance(value, str) or "${{" in value:
             return value
         prefix = "azureml:" if value.startswith("azureml:") and not value.startswith("azureml://") else ""
-        return prefix + str(self._reference(parse_asset(value, _REFERENCES[field], source.owner), value))
+        return prefix + str(self._reference(parse_asset(value, REFERENCES[field], source.owner), value))
 
     def _reference(self, asset: AssetId, text: str) -> AssetId | str:
         if isinstance(asset.owner, RegistryId):
