@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lazulite import clock
+from lazulite.artifacts import lines
 from lazulite.batch import deaths, failures, outputs, plan
 from lazulite.batch.crew import Crew
 from lazulite.batch.failures import Failures
@@ -54,6 +55,7 @@ class Conductor:
         order.place.mkdir(parents=True, exist_ok=True)
         Path(order.logs, "batch").mkdir(parents=True, exist_ok=True)
         self._relay = Relay(log)
+        self._tell_parent = lines.writer(Path(order.parent_log)) if order.parent_log else None
         self._journal = Journal(order.place / "journal.jsonl")
         began, starts = self._earlier()
         self._starts = starts
@@ -372,6 +374,9 @@ class Conductor:
     def _say(self, *texts: str) -> None:
         for text in texts:
             self._relay.say(text)
+            if self._tell_parent:
+                with suppress(OSError):  # the disk is full
+                    self._tell_parent(f"{self._order.name}: {text}")
 
 
 _LISTED = "All are listed in logs/batch/failed.jsonl."

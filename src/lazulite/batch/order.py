@@ -19,7 +19,8 @@ class Order:
     borne, -1 for any number. append_to: the file of results, "" where `run` returns are only counted.
     outputs: folders that scripts write to; output: the one they are told of. isolated, views, readonly, writable:
     what workers may see and change, docs/guest-protocol.md; without isolation each has outputs by other names.
-    variables: set for workers beside those that the conductor itself has.
+    variables: set for workers beside those that the conductor itself has. parent_log: of the job that this is a step
+    of, which is told what the conductor says, under the step's name; "" for none.
     """
 
     folder: str
@@ -50,6 +51,8 @@ class Order:
     readonly: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    parent_log: str = ""
+    name: str = ""
 
     @property
     def place(self) -> Path:

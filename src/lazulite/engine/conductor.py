@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lazulite.engine import bindings, parallel
+from lazulite.engine import bindings, folders, parallel
 from lazulite.engine.parallel import Parallel
 from lazulite.engine.prepare import Prepared
 from lazulite.engine.stage import Staged
@@ -97,8 +97,16 @@ def write(made: Prepared, spec: Parallel, staged: Staged, has_views: bool) -> No
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
         "writable": [str(path) for path in staged.writable if str(path) not in private],
+        "parent_log": _parent_log(made, staged),
+        "name": made.job.run.name,
     }
     (staged.folder / "parallel.json").write_text(json.dumps(order, indent=1), encoding="utf-8")
+
+
+def _parent_log(made: Prepared, staged: Staged) -> str:
+    """Returns the log of the job that this one is a step of: whoever watches that sees how this gets on."""
+    parent = made.job.run.parent
+    return str(staged.artifacts.with_name(f"dcid.{parent}") / folders.STEPS_LOG) if parent else ""
 
 
 def _is_private(kind: str, mode: str) -> bool:

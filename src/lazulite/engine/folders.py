@@ -8,6 +8,7 @@ from lazulite.identity import accounts
 from lazulite.ids import WorkspaceId
 
 ARTIFACTS_CONTAINER = "azureml"
+STEPS_LOG = "logs/azureml/executionlogs.txt"  # among the artifacts of a job that has steps: how they get on
 
 
 def of_job(home: Path, scope: str, name: str) -> Path:

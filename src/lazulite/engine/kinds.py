@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite.engine import parallel, spec
+from lazulite.engine import folders, parallel, spec
 from lazulite.engine.courses import Course, Scene
 from lazulite.engine.pipeline import accept, course
 from lazulite.engine.spec import JobSpec
@@ -43,7 +43,7 @@ class Parent:
     course: Callable[[Connection, WorkspaceId, Job], Course]
     run_type: str
     # Source: azure-ai-ml 1.35.2 operations/_job_ops_helper.py, _get_sorted_filtered_logs.
-    log: str = "logs/azureml/executionlogs.txt"
+    log: str = folders.STEPS_LOG
     metric_of: Callable[[Body], str] | None = None
 
 
