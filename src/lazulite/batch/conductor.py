@@ -31,6 +31,9 @@ from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 _MOST_EARLY = 100_000  # finished before their turn; more would be held in memory
 _MOST_STARTS = 3  # of conductors that were killed before a mini-batch was finished
 _LAST_STACK_S = 0.3
+_QUICK_S = 0.1  # a worker whose mini-batches take less is sent the next one before it has finished
+_SHORT_BYTES = 1 << 15  # what fits into a socket's buffer, whether the worker listens or not
+_QUEUED_IF_LEFT = 4  # mini-batches per worker: near the end, who is free takes what is left
 _SHUTDOWN_S = 30.0
 _TO_EXIT_S = 5.0
 
@@ -183,25 +186,41 @@ class Conductor:
             worker.state = "running"
             worker.deadline = clock.monotonic() + self._order.timeout_s
         elif worker.state != "stopping":
-            self._relay.show(worker, is_last=True)
+            self._relay.show(worker, said["log_bytes"], is_last=True)
             self._take(worker, said, message.rows)
             self._hand_out(worker)
 
     def _hand_out(self, worker: Worker) -> None:
-        """Gives a worker its next mini-batch, if there is one for it."""
+        """Gives a worker its next mini-batch, if there is one for it; one more, if it would soon wait for that."""
+        handed, worker.queued = worker.queued or self._next(worker), None
         worker.mini_batch, worker.state = None, "idle"
-        if self._again:
-            worker.mini_batch, worker.tries = self._again.popleft()
-        elif self._results.early < _MOST_EARLY:
-            worker.mini_batch, worker.tries = next(self._waiting, None), 0
-        if worker.mini_batch is None or self._is_canceled or self._too_many():
+        if handed is None:
             return
-        worker.tries += 1
+        worker.mini_batch, worker.tries = handed[0], handed[1] + 1
         is_table = "table" in worker.mini_batch.said
         worker.state = "loading" if is_table else "running"
         worker.deadline = clock.monotonic() + (self._order.load_timeout_s if is_table else self._order.timeout_s)
         self._progress.state = "running"
-        worker.send(worker.mini_batch.message(self._order.input))
+        if (
+            worker.was_quick
+            and worker.sent_bytes < _SHORT_BYTES
+            and self._left() > _QUEUED_IF_LEFT * self._order.workers
+        ):
+            worker.queued = self._next(worker)
+
+    def _next(self, worker: Worker) -> tuple[MiniBatch, int] | None:
+        """Sends a worker what comes next; returns it with the tries that there were."""
+        if self._is_canceled or self._too_many():
+            return None
+        if self._again:
+            found = self._again.popleft()
+        else:
+            mini_batch = next(self._waiting, None) if self._results.early < _MOST_EARLY else None
+            if mini_batch is None:
+                return None
+            found = mini_batch, 0
+        worker.send(found[0].message(self._order.input))
+        return found
 
     def _take(self, worker: Worker, said: dict[str, Any], rows: bytes) -> None:
         """Takes what came of a mini-batch: it is finished, or tried again."""
@@ -209,7 +228,11 @@ class Conductor:
         error = said.get("error")
         if error is None and count < items:
             error = deaths.too_few(said)
+        worker.was_quick = said.get("run_s", _QUICK_S) < _QUICK_S
+        worker.has_written = said["wrote"]
         self._settle(worker, error, items, min(count, items or 0), rows, said.get("run_s"))
+        if said["wrote"]:
+            worker.send({"go": True})
 
     def _settle(
         self,
@@ -230,7 +253,7 @@ class Conductor:
             what = failures.described(mini_batch, items)
             self._say(f"{what}, try {worker.tries} of {self._order.tries}: {failures.in_words(error)}")
             return
-        moves = self._outputs.planned(worker.process, f"mini-batch-{mini_batch.number}")
+        moves = self._outputs.planned(worker.process, f"mini-batch-{mini_batch.number}") if worker.has_written else []
         collided = outputs.collisions(moves)
         rows = self._outputs.named(worker.process, rows, moves)
         record: dict[str, Any] = {
@@ -272,9 +295,12 @@ class Conductor:
         kills = deaths.kills_for_memory()
         error = error or worker.failure or deaths.of_code(code, kills > self._kills_before)
         self._kills_before = kills
+        if worker.queued:
+            self._again.appendleft(worker.queued)
         if was == "starting":
             self._did_not_start(worker, error)
         elif worker.mini_batch is not None:
+            worker.has_written = True  # it may have
             self._settle(worker, error, None, 0)
 
     def _did_not_start(self, worker: Worker, error: dict[str, Any]) -> None:

@@ -21,12 +21,15 @@ class Relay:
         """Writes a line of the conductor's own."""
         self._write(f"{clock.now():%Y-%m-%dT%H:%M:%S}Z {text}\n".encode("utf-8", "backslashreplace"))
 
-    def show(self, worker: Worker, is_last: bool = False) -> None:
-        """Shows what a worker has printed since. is_last: a line that was not ended is shown too."""
+    def show(self, worker: Worker, upto: int | None = None, is_last: bool = False) -> None:
+        """Shows what a worker has printed since, up to some size of its log or all.
+
+        is_last: a line that was not ended is shown too.
+        """
         shown = self._shown.get(worker.process, 0)
-        size = os.fstat(worker.log).st_size
+        size = os.fstat(worker.log).st_size if upto is None else upto
         while shown < size:
-            block = os.pread(worker.log, _BLOCK_BYTES, shown)
+            block = os.pread(worker.log, min(_BLOCK_BYTES, size - shown), shown)
             if not block:
                 break
             shown += len(block)

@@ -34,7 +34,9 @@ class Worker:
     """One worker process. slot: which of the job's workers it is; process: its own name, `process003`.
 
     state: `starting`, `idle`, `loading`, `running`, `stopping` or `ended`; state_before: the last but for these two.
-    tries: of the mini-batch, this one included. deadline: monotonic, of what it does now. failure: why init() failed.
+    tries: of the mini-batch, this one included. queued: what it has been sent to do next, with the tries there were.
+    deadline: monotonic, of what it does now. failure: why init() failed. was_quick, has_written: said of its last
+    mini-batch; sent_bytes: how long that was.
     """
 
     slot: int
@@ -47,14 +49,26 @@ class Worker:
     state_before: str = "starting"
     mini_batch: MiniBatch | None = None
     tries: int = 0
+    queued: tuple[MiniBatch, int] | None = None
     deadline: float = 0.0
     failure: dict[str, Any] | None = None
+    was_quick: bool = False
+    has_written: bool = False
+    sent_bytes: int = 0
     _heard: bytearray = field(default_factory=bytearray)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Sends a message. A worker that is gone is found out by its silence."""
-        with suppress(OSError):
-            self.channel.sendall(json.dumps(message).encode() + b"\n")
+        """Sends a message to a worker that listens, or a short one. One that is gone is found out by its silence."""
+        line = json.dumps(message).encode() + b"\n"
+        self.sent_bytes = len(line)
+        try:
+            done = self.channel.send(line)
+            if done < len(line):
+                self.channel.setblocking(True)
+                self.channel.sendall(line[done:])
+                self.channel.setblocking(False)
+        except OSError:
+            pass  # the worker has gone
 
     def receive(self) -> Iterator[Message]:
         """Yields what it has said since. Its state becomes `ended` when it says nothing any more."""
@@ -134,7 +148,7 @@ def start(order: Order, slot: int, outputs: Outputs) -> Worker:
             env=_variables(order, slot, renamed),
             start_new_session=True,
         )
-    os.set_blocking(ours.fileno(), True)
+    ours.setblocking(False)
     worker = Worker(slot, process, popen, ours, log, log_path)
     worker.send(
         {
@@ -147,7 +161,6 @@ def start(order: Order, slot: int, outputs: Outputs) -> Worker:
             "private": folders,
         }
     )
-    os.set_blocking(ours.fileno(), False)
     return worker
 
 

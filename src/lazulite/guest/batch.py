@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from types import ModuleType
 from typing import Any, Callable
 
@@ -151,16 +152,28 @@ class Worker:
         self._appends = bool(order["appends"])
         self._shutdown: Callable[[], Any] | None = getattr(entry, "shutdown", None)
         self._call = caller(entry.run)
+        self._outputs = [seen if order["isolated"] else own for own, seen in order["private"]]
+        self._early: deque[dict[str, Any]] = deque()  # heard while it waited for something else
 
     def serve(self) -> int:
         """Works until it is told to end; returns the exit status."""
         while True:
-            asked = self._channel.receive()
+            asked = self._early.popleft() if self._early else self._channel.receive()
             if asked is None:
                 return 0
             if asked.get("end"):
                 return self._end()
             self._work(asked)
+
+    def _await_leave(self) -> None:
+        """Waits until what was written has been taken away: the next mini-batch may be there already."""
+        while True:
+            said = self._channel.receive()
+            if said is None:
+                sys.exit(0)
+            if "go" in said:
+                return
+            self._early.append(said)
 
     def _work(self, asked: dict[str, Any]) -> None:
         told: dict[str, Any] = {"id": asked["id"], "items": None}
@@ -185,7 +198,11 @@ class Worker:
             rows = b""
             told.update(state="failed", error=_told(error, self._code))
         _flush()
+        told["log_bytes"] = os.fstat(1).st_size
+        told["wrote"] = any(names for folder in self._outputs for _, _, names in os.walk(folder))
         self._channel.send(told, rows)
+        if told["wrote"]:
+            self._await_leave()
 
     def _end(self) -> int:
         """Lets the script clean up. Source: learn.microsoft.com, how-to-use-parallel-job-in-pipeline: shutdown()."""
