@@ -19,6 +19,11 @@ OF_JOBS = (
     ("TensorFlow", "Set for each rank of a TensorFlow distribution", ""),
     ("instance", "Set for jobs on a compute instance", ""),
     ("trial", "Set for the trials of a sweep", ""),
+    (
+        "parallel",
+        "Set for the workers of parallel jobs and batch deployments",
+        "As far as the job has a model, an output, a GPU.",
+    ),
     ("none", "Not set for jobs", "Azure sets them; Lazulite does not, for the reason given."),
 )
 OF_DEPLOYMENTS = (

@@ -9,6 +9,8 @@ _DATA = "azure-ai-ml 1.35.2 constants/_job/job.py; azureml-examples cli/train-re
 _GPUS = "learn.microsoft.com/azure/machine-learning/how-to-train-distributed-gpu"
 _SWEEP = "azure-ai-ml 1.35.2 entities/_job/sweep/sweep_job.py"
 _IDENTITY = "azure-identity 1.27; azure-ai-ml 1.35.2 identity/_internal"
+_BATCH = "learn.microsoft.com/azure/machine-learning/how-to-batch-scoring-script, how-to-deploy-model-custom-output"
+_PARALLEL = "learn.microsoft.com/azure/machine-learning/v1/how-to-debug-parallel-run-step"
 _SEEN = "seen in jobs on Azure: logs in public issues"
 
 
@@ -21,7 +23,7 @@ class JobVariable:
     """
 
     name: str
-    set_for: Literal["every", "each rank", "PyTorch", "Mpi", "TensorFlow", "instance", "trial", "none"]
+    set_for: Literal["every", "each rank", "PyTorch", "Mpi", "TensorFlow", "instance", "trial", "parallel", "none"]
     meaning: str
     source: str
 
@@ -82,6 +84,16 @@ JOB_VARIABLES = (
     ),
     JobVariable("CI_NAME", "instance", "The compute instance's name.", _SEEN),
     JobVariable("AZUREML_SWEEP_{name}", "trial", "The value of a parameter of the search space.", _SWEEP),
+    JobVariable(
+        "AZUREML_BI_OUTPUT_PATH",
+        "parallel",
+        "Where a batch script writes files of its own; each worker has the folder to itself until a mini-batch ends.",
+        _BATCH,
+    ),
+    JobVariable("AZUREML_MODEL_DIR", "parallel", "The folder that contains the model's own folder or file.", _BATCH),
+    JobVariable(
+        "CUDA_VISIBLE_DEVICES", "parallel", "On a machine with GPUs: the one that is the worker's own.", _PARALLEL
+    ),
     JobVariable("AZUREML_RUN_TOKEN_PASS", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_RUN_TOKEN_RAND", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_JOB_TASK_ERROR_PATH", "none", "Errors are read from the log.", _SEEN),
