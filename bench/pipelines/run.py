@@ -5,9 +5,9 @@
 
 Every step is a process, `python -c pass`. Three cases: one step; 20 that each need what the one before made; 20 that
 need nothing, two at a time. What a step costs is (time of the chain - time of one) / (steps - 1), so that no engine
-pays for its own start. Peers take turns within each round, so that what else the machine does falls on all. Printed are
-medians. Lazulite is asked as a client asks it: one PUT of the pipeline, then GET every 25 ms until it says Completed. At
-last a chain of 100 without force_rerun, twice: what a pipeline costs whose steps are all reused.
+pays for its own start. Peers take turns within each round, so that what else the machine does falls on all. Printed
+are medians. Lazulite is asked as a client asks it: one PUT of the pipeline, then GET every 25 ms until it says
+Completed. At last a chain of 100 without force_rerun, twice: what a pipeline costs whose steps are all reused.
 """
 
 import argparse
