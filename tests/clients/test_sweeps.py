@@ -1,11 +1,12 @@
 """Sweep jobs by the official SDK: every sampler, policies, limits, the best trial and what it made."""
 
+import io
 import json
 import time
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import Input, MLClient, Output, command, load_job
+from azure.ai.ml import Input, MLClient, Output, command, dsl, load_component, load_job
 from azure.ai.ml.entities import AmlCompute, Environment
 from azure.ai.ml.exceptions import JobException
 from azure.ai.ml.sweep import (
@@ -170,6 +171,47 @@ early_termination: {{type: median_stopping, delay_evaluation: 5}}
         environment="azureml:plain@latest",
     )
     assert ended(ml, ml.jobs.create_or_update(reader).name) == "Completed"
+
+
+def test_a_step_of_a_pipeline_sweeps_and_the_next_takes_the_best(
+    ml: MLClient, train: object, code: Path, tmp_path: Path
+) -> None:
+    component = load_component(
+        source=io.StringIO(f"""
+$schema: https://azuremlschemas.azureedge.net/latest/commandComponent.schema.json
+type: command
+name: train
+code: {code}
+command: python train.py ${{{{inputs.lr}}}} ${{{{inputs.units}}}} ${{{{outputs.model}}}}
+environment: azureml:plain@latest
+inputs: {{lr: {{type: number}}, units: {{type: integer, default: 32}}}}
+outputs: {{model: {{type: uri_folder}}}}
+""")
+    )
+    reads = command(
+        command="cat ${{inputs.model}}/weights.txt > ${{outputs.found}}/best.txt",
+        inputs={"model": Input(type="uri_folder")},
+        outputs={"found": Output(type="uri_folder")},
+        environment="azureml:plain@latest",
+    )
+
+    @dsl.pipeline()
+    def tuned():
+        step = component(lr=Choice([0.1, 0.3, 0.8]), units=32).sweep(
+            sampling_algorithm="grid", primary_metric="loss", goal="minimize"
+        )
+        step.set_limits(max_total_trials=5)
+        return {"found": reads(model=step.outputs.model).outputs.found, "model": step.outputs.model}
+
+    pipeline = tuned()
+    pipeline.settings.default_compute = "serverless"
+    made = ml.jobs.create_or_update(pipeline)
+    assert ended(ml, made.name) == "Completed"
+    ml.jobs.download(made.name, download_path=str(tmp_path), output_name="found")
+    assert next(tmp_path.rglob("best.txt")).read_text() == "0.3"
+    children = [ml.jobs.get(one.name) for one in ml.jobs.list(parent_job_name=made.name)]
+    (swept,) = (one for one in children if one.type == "sweep")
+    assert len(trials(ml, swept.name)) == 3
 
 
 def test_a_sweep_whose_trials_all_fail_says_why_and_stops(ml: MLClient, train: object, code: Path) -> None:

@@ -1,6 +1,7 @@
 """How a sweep goes on: which trial is next, which ends early, which was the best. Touches nothing."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,9 +41,11 @@ def accept(scene: Scene, name: str, body: Mapping[str, Any], pending: Collection
     assert values
     spec.check_outputs(body)
     scene.check(spec.trial_of(body, found, 0, values), pending)
-    trial = body["trial"]
-    environment = registered.find(scene.connection, scene.home, scene.workspace, trial["environmentId"])
-    return {**body, "trial": {**trial, "environmentId": environment.id}, "outputs": _placed(name, body)}
+    trial = dict(body["trial"])
+    trial["environmentId"] = registered.find(scene.connection, scene.home, scene.workspace, trial["environmentId"]).id
+    if trial.get("codeId"):  # a component has "azureml:" before it, which azure-ai-ml takes for a folder of that name
+        trial["codeId"] = re.sub("^azureml:(?=/)(?!//)", "", trial["codeId"])
+    return {**body, "trial": trial, "outputs": _placed(name, body)}
 
 
 def _placed(name: str, body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
