@@ -8,9 +8,11 @@ import pytest
 from azure.ai.ml import Input, MLClient, Output, command, dsl, load_job
 from azure.ai.ml.entities import Environment
 from azure.ai.ml.exceptions import JobException
+from azure.ai.ml.sweep import Choice
 from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
+from tests.clients.test_sweeps import LOG
 from tests.conftest import GROUP, SUBSCRIPTION, Platform
 
 WITHIN_S = 60
@@ -159,6 +161,41 @@ def test_what_does_not_fit_is_refused_with_step_and_field(ml: MLClient, add: Any
     with pytest.raises(HttpResponseError, match=r"jobs.add.inputs.x is 'many', but must be a whole number"):
         ml.jobs.create_or_update(whole())
     assert list(ml.jobs.list()) == []
+
+
+def test_a_sweep_hands_the_output_of_its_best_trial_to_the_next_step(ml: MLClient, plain: str, tmp_path: Path) -> None:
+    code = tmp_path / "src"
+    code.mkdir()
+    body = 'rate = float(sys.argv[1])\nlog("score", rate)\nopen(sys.argv[2] + "/rate", "w").write(sys.argv[1])\n'
+    (code / "train.py").write_text(LOG + body)
+    train = command(
+        name="train",
+        code=str(code),
+        command="python train.py ${{inputs.rate}} ${{outputs.model}}",
+        inputs={"rate": Input(type="number", default=9)},
+        outputs={"model": Output(type="uri_folder")},
+        environment=plain,
+    ).component
+    show = command(
+        name="show",
+        command="cp ${{inputs.model}}/rate ${{outputs.best}}/rate",
+        inputs={"model": Input(type="uri_folder")},
+        outputs={"best": Output(type="uri_folder")},
+        environment=plain,
+    ).component
+
+    @dsl.pipeline(default_compute="serverless")
+    def whole() -> Any:
+        tried = train(rate=Choice([0.25, 0.75, 0.5])).sweep(
+            primary_metric="score", goal="maximize", sampling_algorithm="grid"
+        )
+        tried.set_limits(max_total_trials=3, max_concurrent_trials=2)
+        return {"best": show(model=tried.outputs.model).outputs.best}
+
+    made = ended(ml, ml.jobs.create_or_update(whole()).name)
+    assert made.status == "Completed"
+    ml.jobs.download(made.name, output_name="best", download_path=tmp_path)
+    assert (tmp_path / "named-outputs" / "best" / "rate").read_text() == "0.75"
 
 
 def test_cancelling_a_pipeline_ends_its_steps(ml: MLClient, plain: str) -> None:

@@ -107,13 +107,15 @@ class _Inputs:
                 )
         found = {}
         for port in self.component.inputs.values():
+            if port.name in searched and port.name not in sent:
+                continue  # each trial has a value of its own
             value = given[port.name] if port.name in given else self._one(port, sent.get(port.name))
             if value is None and port.default is not None:
                 value = Value(LITERAL, port.default)
             if value is not None:
                 self._check(port, value)
                 found[port.name] = value
-            elif not port.is_optional and port.name not in searched:
+            elif not port.is_optional:
                 raise BadRequest(
                     f"{self._field(port)} is missing: component {self.component.name} needs it ({port.type}).",
                     target=f"properties.{self._field(port)}",
