@@ -9,7 +9,7 @@ from lazulite.engine.pipeline import components, values
 from lazulite.engine.pipeline.components import Component, Port
 from lazulite.engine.pipeline.graph import JOB_TYPES, Step
 from lazulite.engine.pipeline.values import INPUT, OUTPUT, Value, World
-from lazulite.engine.spec import LITERAL
+from lazulite.engine.spec import LITERAL, TYPES
 from lazulite.errors import BadRequest
 from lazulite.ids import child_name
 
@@ -181,14 +181,15 @@ def _is_of_another_shape(port: Port, value: Value) -> bool:
 def _sent(value: Value, port: Port) -> dict[str, Any]:
     """Prints an input as a job's body has it. Its type is what the component says it is.
 
-    A file that the pipeline was given where its component wants a folder stays a file: Azure lets that pass, as
-    azureml-examples cli/jobs/pipelines-with-components/basics/4c_web_url_input has it.
+    Data that the pipeline was given stays of its own type: Azure lets a file pass where a component wants a folder, and a
+    folder where it wants a table, as azureml-examples has it in cli/jobs/pipelines-with-components/basics, 4c and 4d.
     """
     if port.is_literal:
         text = _PENDING_LITERAL.get(port.type, "pending") if value.is_pending else value.text
         return {"jobInputType": LITERAL, "value": text}
     mode = {"mode": value.mode} if value.mode else {}
-    kind = value.kind if _is_of_another_shape(port, value) else port.type
+    is_own = not value.is_made and value.kind in TYPES and not value.mode.startswith("Eval")
+    kind = value.kind if is_own else port.type
     return {"jobInputType": kind, "uri": _PENDING_URI if value.is_pending else value.text, **mode}
 
 

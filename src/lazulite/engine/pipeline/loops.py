@@ -57,7 +57,7 @@ def outputs_of(step: Step, child: Child) -> Iterator[tuple[str, Value]]:
         if port.is_literal:
             yield port.name, Value(LITERAL, child.read(port.name))
         elif port.name in shown:
-            yield port.name, Value(port.type, str(shown[port.name]["uri"]))
+            yield port.name, Value(port.type, str(shown[port.name]["uri"]), is_made=True)
 
 
 class _DoWhile:
@@ -148,7 +148,7 @@ class _ParallelFor:
             else:
                 folder = self._place.replace("{output}", name)
                 self.files[f"{folder}MLTable"] = _table(many)
-                yield name, Value("mltable", folder)
+                yield name, Value("mltable", folder, is_made=True)
 
 
 def _table(many: list[Value]) -> str:
