@@ -35,6 +35,7 @@ from lazulite.artifacts.files import Staging, full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
 from lazulite.containers import distribution
+from lazulite.containers.engine import Engine as ContainerEngine
 from lazulite.dataplane import (
     artifacts,
     batch_jobs,
@@ -180,6 +181,7 @@ def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
     return {
         **apps,
         "acr": distribution.app(parts.settings),
+        "docker": ContainerEngine(parts.settings).app(),
         "blob": sandboxed(service.app(parts.settings, parts.signing_key)),
         "mlflow": sandboxed(apps["mlflow"]),
     }

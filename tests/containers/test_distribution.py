@@ -66,7 +66,9 @@ def test_an_image_is_pushed_in_pieces_and_pulled(environ: Platform) -> None:
     assert (gone.status_code, gone.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
 
 
-@pytest.mark.parametrize("path", ["a%2F..%2F..%2Fb/manifests/1", "UPPER/manifests/1", "a/blobs/sha256:zz", "a/manifests/%00"])
+@pytest.mark.parametrize(
+    "path", ["a%2F..%2F..%2Fb/manifests/1", "UPPER/manifests/1", "a/blobs/sha256:zz", "a/manifests/%00"]
+)
 def test_names_that_none_can_have_are_refused(environ: Platform, path: str) -> None:
     url = f"{environ.url}/v2/pieces/{path}"
     answer = requests.Session().send(requests.Request("GET", url, auth=KEY).prepare(), timeout=60)

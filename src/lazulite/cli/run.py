@@ -10,8 +10,9 @@ from pathlib import Path
 from lazulite import settings
 from lazulite.cli import lock, process, subscriptions
 from lazulite.cli.grammar import HOME, Arguments, Command, Group, Misuse, flag
+from lazulite.environments import engines
 from lazulite.identity.environment import client_environment
-from lazulite.settings import Settings
+from lazulite.settings import Settings, reachable
 
 # Bash and POSIX sh say so of a program that is not there, and of one that may not be run.
 _EXIT_NOT_THERE, _EXIT_NOT_ALLOWED = 127, 126
@@ -51,6 +52,9 @@ def _run(arguments: Arguments) -> None:
 
 def _environment(found: Settings, no_proxy: bool) -> dict[str, str]:
     own = {"LAZULITE_HOME": str(found.home), "AZURE_CONFIG_DIR": str(found.home / "azure")}
+    if not engines.has_docker_api(os.environ):  # local=True deployments are built and run here then
+        own["DOCKER_HOST"] = f"tcp://{reachable(found.host)}:{found.port}{engines.STAND_IN}"
+        own["DOCKER_BUILDKIT"] = "0"
     return {**client_environment(found, no_proxy), **own}
 
 

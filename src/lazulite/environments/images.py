@@ -1,7 +1,7 @@
 """Images that were built here by name, `az acr build`: each is the recipe it was built of, a context and a Dockerfile.
 
 There is no container engine; an environment that names such an image is built of its recipe. Nothing is deleted but
-what a newer build of the same name replaces.
+what a newer build of the same name replaces, and what `forget` is told.
 """
 
 import json
@@ -73,6 +73,31 @@ def names(home: Path, host: str) -> list[str]:
     return [
         ":".join(one.parent.relative_to(root).as_posix().rsplit("/", 1)) for one in found if one.parent.name[0] != "."
     ]
+
+
+def all_names(home: Path) -> list[str]:
+    """Lists all images of every registry, `host/path:tag`, in order."""
+    root = home / "images"
+    hosts = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    return [f"{host}/{name}" for host in hosts for name in names(home, host)]
+
+
+def copy(home: Path, image: str, target: str) -> None:
+    """Gives an image another name. Raises BadRequest for a name that none can have."""
+    source, folder = _folder(home, image), _folder(home, target)
+    if source is None or folder is None:
+        raise BadRequest(f'"{target}" is no name of an image.')
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    shutil.copytree(source, draft, symlinks=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+
+
+def forget(home: Path, image: str) -> None:
+    """Takes a name from an image; does nothing when it is none's."""
+    folder = _folder(home, image)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _inside(context: Path, dockerfile: Path) -> str:

@@ -1,0 +1,78 @@
+"""The container engine of this machine, if there is one: docker or podman. Finds it; builds and runs nothing."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+STAND_IN = "/_docker"
+"""Where a DOCKER_HOST that is Lazulite's own ends: it stands in for an engine, and is none."""
+
+_DOCKER_SOCKET = Path("/var/run/docker.sock")
+_ANSWERS_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers. program: its command, with which everything is done; variables: what that needs."""
+
+    program: str
+    variables: Mapping[str, str]
+
+    @property
+    def is_podman(self) -> bool:
+        """Tells podman from docker, where they differ."""
+        return Path(self.program).name == "podman"
+
+
+def has_docker_api(environ: Mapping[str, str]) -> bool:
+    """Tells whether Docker's own clients find an engine: one that is named, or one that listens where docker does."""
+    named = environ.get("DOCKER_HOST", "")
+    if named:
+        return not named.endswith(STAND_IN)
+    return bool(environ.get("DOCKER_CONTEXT")) or _listens(_DOCKER_SOCKET)
+
+
+def find(environ: Mapping[str, str]) -> Engine | None:
+    """Returns the engine to run images with: docker where its engine answers, else podman; None without either.
+
+    LAZULITE_CONTAINER_ENGINE names the program instead, or `none`.
+    """
+    named = environ.get("LAZULITE_CONTAINER_ENGINE", "")
+    if named == "none":
+        return None
+    programs = (named,) if named else ("docker", "podman")
+    variables = {name: value for name, value in environ.items() if not _is_ours(name, value)}
+    for program in programs:
+        path = shutil.which(program, path=environ.get("PATH", os.defpath))
+        if path and (Path(path).name != "docker" or has_docker_api(environ)) and _answers(path, variables):
+            return Engine(path, variables)
+    return None
+
+
+def _is_ours(name: str, value: str) -> bool:
+    return name == "DOCKER_HOST" and value.endswith(STAND_IN)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(_ANSWERS_WITHIN_S)
+        try:
+            link.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(program: str, variables: Mapping[str, str]) -> bool:
+    command = (program, "info", "--format", "json" if Path(program).name == "podman" else "{{.ServerVersion}}")
+    try:
+        done = subprocess.run(
+            command, env=dict(variables), capture_output=True, timeout=_ANSWERS_WITHIN_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
