@@ -161,3 +161,12 @@ def test_an_endpoints_name_is_taken_in_all_of_the_region(arm: Arm, parts: dict[s
     other = "/subscriptions/10000000-0000-0000-0000-000000000001/resourceGroups/group/providers"
     refused = arm.ask("PUT", f"{other}/Microsoft.MachineLearningServices/workspaces/b/batchEndpoints/EP-one", ENDPOINT)
     assert refused.status == 409 and "exists in another workspace" in refused.message
+
+
+def test_a_body_may_have_the_commas_that_azures_examples_have(arm: Arm, parts: dict[str, Any]) -> None:
+    raw = b'{"properties": {"authMode": "aadToken", "description": "a ,} b", "tags": {"list": "x",},}, }'
+    made = arm.ask("PUT", "batchEndpoints/ep-one", raw)
+    assert made.status == 200 and made.body["properties"]["description"] == "a ,} b"
+    for wrong in (b'{"properties": {,}}', b'{"properties": [1,,]}', b"{,", b'{"a": 1,'):
+        refused = arm.ask("PUT", "batchEndpoints/ep-one", wrong)
+        assert refused.status == 400 and "not JSON" in refused.message

@@ -136,7 +136,10 @@ def test_a_data_asset_is_scored_and_the_results_are_fetched_by_child_and_parent(
     job = numbers.invoke(input=Input(path=latest.id), experiment_name="tryout")
     assert job.name and job.status and f"/batchEndpoints/{numbers.name}/" in job.id
     numbers.ml.jobs.stream(job.name)
-    assert "batchscoring: Completed" in capfd.readouterr().out
+    watched = capfd.readouterr().out
+    assert "batchscoring: 3 mini-batches of 7 files" in watched and "3 of 3 mini-batches are finished" in watched
+    assert 'wrote "picture-0.txt", as another did before. Both are kept' in watched
+    assert "batchscoring: Completed" in watched
     assert numbers.results(job.name, tmp_path / "child") == ROWS
 
     # Pictures of three mini-batches bear the same names: none is lost.

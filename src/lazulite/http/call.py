@@ -1,6 +1,7 @@
 """What a handler is given and what it gives back. Nothing here knows starlette."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from lazulite.artifacts.files import Draft
 from lazulite.errors import BadRequest
 
 Json = Any
+_TEXT_OR_LAST_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|(?<=["}\]\w]),(?=\s*[}\]])')
 JsonObject = dict[str, Any]
 
 
@@ -49,7 +51,7 @@ class Call:
         if not self.raw.strip():
             return {}
         try:
-            parsed = json.loads(self.raw, parse_constant=_refuse_constant)
+            parsed = _parsed(self.raw)
             json.dumps(parsed, ensure_ascii=False).encode()  # halves of surrogate pairs could never be sent back
         except RecursionError as error:
             raise BadRequest("The body is nested too deeply.", code="InvalidRequestContent") from error
@@ -69,6 +71,20 @@ class Reply:
     body: Json = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _parsed(raw: bytes) -> Json:
+    """Reads JSON; a comma before a closing bracket is passed over, as Azure's own examples rely on.
+
+    Source: Azure/azureml-examples cli/batch-score-rest.sh, the body of the deployment.
+    """
+    try:
+        return json.loads(raw, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        bare = _TEXT_OR_LAST_COMMA.sub(lambda found: "" if found[0] == "," else found[0], raw.decode())
+        if len(bare) == len(raw.decode()):
+            raise error
+        return json.loads(bare, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> None:
