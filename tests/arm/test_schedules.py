@@ -1,6 +1,7 @@
 """What schedules do as time goes by, on a clock of the test's own: on time, late, missed, failed, disabled."""
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ SCOPE = "10000000-0000-0000-0000-000000000001/group/ws"
 PLACE = Place(SCOPE, schedules.KIND, "nightly")
 JOB = {
     "jobType": "Command",
-    "command": "echo ${{inputs.day}}",
+    "command": "echo ${{inputs.day}} ${{inputs.me}}",
     "environmentId": "azureml:env:1",
-    "inputs": {"day": {"jobInputType": "literal", "value": "${{creation_context.trigger_time}}"}},
+    "inputs": {
+        "day": {"jobInputType": "literal", "value": "${{creation_context.trigger_time}}"},
+        "me": {"jobInputType": "literal", "value": "I am ${{name}}"},
+    },
 }
 
 
@@ -63,9 +67,22 @@ def test_a_tick_makes_one_job_that_knows_its_time(arm: Arm, later: datetime) -> 
     assert [one["name"] for one in made] == [f"nightly-{later:%Y%m%dT%H%M%SZ}"]
     assert made[0]["properties"]["displayName"] == made[0]["name"]
     assert made[0]["properties"]["inputs"]["day"]["value"] == f"{later:%Y-%m-%dT%H:%M:%SZ}"
+    assert made[0]["properties"]["inputs"]["me"]["value"] == f"I am {made[0]['name']}"
     assert arm.ask("GET", "jobs?scheduled=true").body["value"][0]["name"] == made[0]["name"]
     arm.parts.scheduler.tick(later + timedelta(hours=1))
     assert len(jobs(arm)) == 2
+
+
+def test_a_schedule_that_says_no_start_makes_its_first_job_at_once(arm: Arm, later: datetime) -> None:
+    wanted = body(later)
+    wanted["properties"]["trigger"] = {"triggerType": "Cron", "expression": f"0 0 1 {(later.month + 3) % 12 + 1} *"}
+    put(arm, wanted)
+    for _ in range(2):
+        arm.parts.scheduler.tick(clock.now())
+    assert len(jobs(arm)) == 1
+    put(arm, wanted)  # not new any more
+    arm.parts.scheduler.tick(clock.now())
+    assert len(jobs(arm)) == 1
 
 
 def test_what_was_missed_is_said_once_and_not_made_up_for(arm: Arm, later: datetime) -> None:
@@ -120,6 +137,7 @@ def test_a_schedule_of_an_earlier_job_writes_to_places_of_its_own(arm: Arm, late
     arm.parts.scheduler.tick(later)
     made = jobs(arm)[0]
     name, told = made["name"], made["properties"]
+    assert told["inputs"]["me"]["value"] == f"I am {name}"
     assert (told["jobType"], told["command"], told["tags"]) == ("Command", first["command"], {"a": "b"})
     assert told["outputs"]["plain"]["uri"].endswith(f"azureml/{name}/plain/")
     assert told["outputs"]["named"]["uri"].endswith(f"paths/a/{name}/")
@@ -154,6 +172,20 @@ def test_a_schedule_that_cannot_be_right_is_refused(
     answer = arm.ask("PUT", "schedules/nightly", wanted)
     assert (answer.status, said in answer.message) == (status, True), answer.body
     assert arm.ask("GET", "schedules/nightly").status == 404
+
+
+def test_a_strict_platform_deletes_only_disabled_schedules(tmp_path: Path) -> None:
+    strict = Arm(tmp_path / "home", strict=True)
+    assert strict.ask("PUT", "", {"properties": {}}).status == 201
+    assert strict.ask("PUT", "environments/env/versions/1", {"properties": {"image": "python:3.11"}}).status == 201
+    wanted = body(clock.now() + timedelta(days=7))
+    put(strict, wanted)
+    answer = strict.ask("DELETE", "schedules/nightly")
+    assert (answer.status, "is enabled" in answer.message) == (409, True)
+    wanted["properties"]["isEnabled"] = False
+    put(strict, wanted)
+    assert strict.ask("DELETE", "schedules/nightly").status == 200
+    strict.parts.db.close()
 
 
 def test_an_input_that_is_yet_to_be_made_does_not_stop_a_schedule(arm: Arm, later: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lazulite import fields
 from lazulite.arm import differences, source_jobs
+from lazulite.arm.environments import ENVIRONMENT
 from lazulite.arm.families import Asset, Context, one_of
 from lazulite.artifacts.locate import locate
 from lazulite.errors import BadRequest, NotFound
@@ -121,6 +122,9 @@ def _compare_specs(old: JsonObject, new: JsonObject, path: str, context: Context
         try:
             if field == "code":
                 return [f"{at}: {said}" for said in differences.of_files(_code(before, context), _code(after, context))]
+            if field == "environment":
+                old, new = (_environment(reference, context) for reference in (before, after))
+                return differences.of_fields(old, new, at)
             if field == "componentId":
                 return _compare_specs(_spec(before, context), _spec(after, context), at, context)
         except (BadRequest, NotFound):
@@ -135,6 +139,11 @@ def _code(reference: str, context: Context) -> Path:
     row = assets.resolve(context.connection, parse_asset(reference, "codes", context.owner))
     uri = row.body["properties"]["codeUri"]
     return locate(context.parts.settings.home, uri, datastores.reader(context.connection, context.owner))
+
+
+def _environment(reference: str, context: Context) -> JsonObject:
+    row = assets.resolve(context.connection, parse_asset(reference, "environments", context.owner))
+    return {name: row.body["properties"].get(name) for name in ENVIRONMENT.fixed}
 
 
 def _spec(reference: str, context: Context) -> JsonObject:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _SHOWN = 60
+_BEFORE = 20
 _MOST = 8
 
 # Says what differs between two references, None where they are no references or that is not known.
@@ -39,7 +40,7 @@ def _fields(old: Any, new: Any, path: str, compare: Compare | None) -> Iterator[
     elif isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
         yield f"{path}: {_lines(old, new)}"
     else:
-        yield f"{path} was {_short(old)} and is {_short(new)}"
+        yield f"{path} was {_short(old, _apart(old, new))} and is {_short(new, _apart(old, new))}"
 
 
 def of_files(old: Path, new: Path) -> list[str]:
@@ -75,7 +76,19 @@ def _lines(old: str, new: str) -> str:
     return ", ".join(_short(line) for line in (gone + come)[:6]) or "its lines are ordered differently"
 
 
-def _short(value: Any) -> str:
-    """Shows a value; of a long one its end, where paths differ."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= _SHOWN else "…" + text[-_SHOWN:]
+def _apart(old: Any, new: Any) -> int:
+    """Returns from where on two long texts are shown: a little before they differ."""
+    if not isinstance(old, str) or not isinstance(new, str) or max(len(old), len(new)) <= _SHOWN:
+        return 0
+    same = next((at for at, (left, right) in enumerate(zip(old, new, strict=False)) if left != right), 0)
+    return max(same - _BEFORE, 0)
+
+
+def _short(value: Any, start: int = 0) -> str:
+    """Shows a value, of an object its names, of what is long a part."""
+    if isinstance(value, dict):
+        return ", ".join(value) or "nothing"
+    text = value if isinstance(value, str) else repr(value)
+    shown = text[start : start + _SHOWN]
+    shown = f"{'…' if start else ''}{shown}{'…' if start + _SHOWN < len(text) else ''}"
+    return f'"{shown}"' if isinstance(value, str) else shown

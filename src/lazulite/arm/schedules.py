@@ -1,6 +1,6 @@
 """Schedules: jobs made at times that a trigger says. The engine's scheduler keeps the time."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lazulite import clock, fields
@@ -9,7 +9,7 @@ from lazulite.arm.families import Child, Context, one_of
 from lazulite.arm.jobs import TYPES
 from lazulite.engine import kinds, schedules, submit, triggers
 from lazulite.engine.courses import NewJob
-from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.errors import BadRequest, Conflict, NotImplementedHere
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
@@ -26,7 +26,6 @@ _REFUSED = {
 # What is told of a schedule among its properties; what comes back of it is left out.
 _TOLD = "lazulite."
 _VIEWS = {"enabledonly": True, "disabledonly": False, "all": None}
-_INSTANT = timedelta(microseconds=1)
 
 
 def accept(given: JsonObject, context: Context) -> JsonObject:
@@ -52,11 +51,12 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
 
 
 def _check_job(definition: JsonObject, context: Context) -> None:
-    body = schedules.definition_of(context.connection, context.workspace, definition, context.call.now)
+    name = "checked-beforehand"
+    body = schedules.definition_of(context.connection, context.workspace, definition, context.call.now, name)
     kinds.find(body["jobType"])
     try:
         home = context.parts.settings.home
-        submit.accept(context.connection, home, context.workspace, NewJob(body, "checked-beforehand"))
+        submit.accept(context.connection, home, context.workspace, NewJob(body, name))
     except BadRequest as error:
         if not (error.target or "").startswith("properties.inputs"):
             raise
@@ -65,7 +65,8 @@ def _check_job(definition: JsonObject, context: Context) -> None:
 def put(call: Call, parts: Parts) -> Reply:
     """Makes or changes a schedule; from then on it ticks, unless it is disabled. Done when it answers.
 
-    One that says no startTime starts when it was first made.
+    One that says no startTime makes its first job at once, whatever its trigger.
+    Source: learn.microsoft.com/azure/machine-learning/reference-yaml-schedule, start_time.
     """
     workspace, name = scopes.workspace(call, parts), check_name(call.ids["name"], "schedule")
     place = Place(workspace.scope, schedules.KIND, name)
@@ -76,11 +77,18 @@ def put(call: Call, parts: Parts) -> Reply:
         row, is_new = resources.put(connection, place, {"properties": accepted}, now=call.now, who=call.who.name)
         if is_new:
             schedules.forget(connection, place)  # what a workspace of that name had, which is gone
-        after = row.created_at - _INSTANT if is_new else call.now
-        next_at = triggers.next_tick(schedules.trigger_of(row), after) if accepted["isEnabled"] else None
-        schedules.plan(connection, place, next_at)
+        schedules.plan(connection, place, _next_at(row, call.now, is_new=is_new))
     parts.scheduler.wake()
     return Reply(SCHEDULE.show(workspace, row, call, parts), 201 if is_new else 200)
+
+
+def _next_at(row: Resource, now: datetime, *, is_new: bool) -> datetime | None:
+    properties = row.body["properties"]
+    if not properties["isEnabled"]:
+        return None
+    if is_new and not properties["trigger"].get("startTime"):
+        return row.created_at
+    return triggers.next_tick(schedules.trigger_of(row), now)
 
 
 def list_schedules(call: Call, parts: Parts) -> Reply:
@@ -94,10 +102,16 @@ def list_schedules(call: Call, parts: Parts) -> Reply:
 
 
 def delete(call: Call, parts: Parts) -> Reply:
-    """Deletes a schedule; the jobs that it made stay."""
+    """Deletes a schedule; the jobs that it made stay. In strict mode one that is enabled is refused, as on Azure.
+
+    Source: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, delete a schedule.
+    """
     workspace = scopes.workspace(call, parts)
     place = Place(workspace.scope, schedules.KIND, call.ids["name"])
     with parts.db.write() as connection:
+        row = resources.get(connection, place)
+        if parts.settings.strict and row and row.body["properties"]["isEnabled"]:
+            raise Conflict(f'Schedule "{row.place.name}" is enabled.', hint="Disable it first.")
         is_found = resources.remove(connection, place)
         schedules.forget(connection, place)
     return Reply(status=200 if is_found else 204)

@@ -22,8 +22,9 @@ from lazulite.tracking import entries
 KIND = "schedules"
 # The property of a job that says which schedule it is of.
 SCHEDULE = "lazulite.schedule"
-# Source: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, "expressions in schedule".
+# Source: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, change runtime settings.
 _TRIGGER_TIME = re.compile(r"\$\{\{\s*creation_context\.trigger_time\s*\}\}")
+_NAME = re.compile(r"\$\{\{\s*name\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ def job_of(connection: Connection, workspace: WorkspaceId, row: Resource, tick: 
     """
     definition = row.body["properties"]["action"]["jobDefinition"]
     stamp = f"{row.place.name}-{tick.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
-    body = definition_of(connection, workspace, definition, tick)
     name, number = stamp, 1
     while states.find(connection, workspace.scope, name):  # triggered twice within a second
         number += 1
         name = f"{stamp}-{number}"
+    body = definition_of(connection, workspace, definition, tick, name)
     return NewJob(
         {**body, "displayName": stamp},
         name,
@@ -136,16 +137,21 @@ def job_of(connection: Connection, workspace: WorkspaceId, row: Resource, tick: 
 
 
 def definition_of(
-    connection: Connection, workspace: WorkspaceId, definition: Mapping[str, Any], tick: datetime
+    connection: Connection, workspace: WorkspaceId, definition: Mapping[str, Any], tick: datetime, name: str
 ) -> dict[str, Any]:
-    """Returns the body of a schedule's job: the definition, over that of the job that it is made after, if any."""
+    """Returns the body of a schedule's job: the definition, over that of the job that it is made after, if any.
+
+    Expressions for the tick's time are resolved, and in inputs those for the job's name; outputs' places are the
+    engine's to name.
+    """
     source = fields.text(definition, "properties.action.jobDefinition.sourceJobId")
     given = {name: value for name, value in definition.items() if name != "sourceJobId" and value not in (None, "", {})}
     if source:
         given = {**_of_source(connection, workspace, child_name(source, "jobs"), definition), **given}
         given["jobType"] = _source(connection, workspace, child_name(source, "jobs")).kind
-    text = tick.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {name: _at(value, text) for name, value in given.items()}
+    known = {_TRIGGER_TIME: tick.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    told = {field: _resolved(value, known) for field, value in given.items()}
+    return {**told, "inputs": _resolved(told["inputs"], {_NAME: name})} if told.get("inputs") else told
 
 
 def _of_source(
@@ -174,10 +180,13 @@ def _source(connection: Connection, workspace: WorkspaceId, name: str) -> Job:
     return job
 
 
-def _at(value: Any, text: str) -> Any:
-    """Puts the tick's time where a body asks for it."""
+def _resolved(value: Any, known: Mapping["re.Pattern[str]", str]) -> Any:
+    """Puts what is known where a body's texts ask for it."""
     if isinstance(value, dict):
-        return {name: _at(one, text) for name, one in value.items()}
+        return {name: _resolved(one, known) for name, one in value.items()}
     if isinstance(value, list):
-        return [_at(one, text) for one in value]
-    return _TRIGGER_TIME.sub(text, value) if isinstance(value, str) else value
+        return [_resolved(one, known) for one in value]
+    if isinstance(value, str):
+        for expression, text in known.items():
+            value = expression.sub(text, value)
+    return value
