@@ -71,6 +71,7 @@ from lazulite.store.db import Database
 from lazulite.studio import everything
 from lazulite.studio.inside import StudioParts
 from lazulite.studio.samples import Samples
+from lazulite.studio.visitors import Visitors
 
 # Azure's noun is the file's; a new resource type is one line here.
 ARM = (
@@ -172,7 +173,7 @@ def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
     """Builds the app of every mount. Studio is given the routers of all, to ask them as any client does."""
     routers = {mount: Router(routes(modules)) for mount, (modules, _) in MOUNTS.items()}
     given = dict.fromkeys(MOUNTS, parts) | {
-        "studio": StudioParts(**vars(parts), routers=routers, samples=Samples(), refusals=refusals)
+        "studio": StudioParts(**vars(parts), routers=routers, samples=Samples(), visitors=Visitors(), refusals=refusals)
     }
     apps = {
         mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))

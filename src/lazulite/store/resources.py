@@ -123,6 +123,21 @@ def containers(
     return _page(connection, query.order_by(resources.c.sequence), limit)
 
 
+def latest(
+    connection: Connection, scope: str, kind: str, *, words: str = "", before: int = 0, limit: int
+) -> Sequence[Resource]:
+    """Lists plain children, or assets' containers, that are active, newest first.
+
+    words: text that their names contain, in any case. before: a sequence to go on from.
+    """
+    query = _list(scope, kind, False).where(resources.c.version == "")
+    if words:
+        query = query.where(resources.c.key.contains(words.lower(), autoescape=True))
+    if before:
+        query = query.where(resources.c.sequence < before)
+    return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
+
+
 def children(connection: Connection, scope: str, kind: str, parent: str) -> Sequence[Resource]:
     """Lists the children of one parent: kind `onlineEndpoints/deployments`, parent `ep`, oldest first."""
     query = _list(scope, kind, None).where(resources.c.key.startswith(f"{parent.lower()}/", autoescape=True))
@@ -200,6 +215,12 @@ def count(connection: Connection, kind: str) -> int:
     """Counts the children, or the assets, of one kind everywhere; versions do not count apart."""
     where = (resources.c.kind == kind) & (resources.c.version == "")
     return int(connection.execute(select(func.count()).where(where)).scalar_one())
+
+
+def count_in(connection: Connection, scope: str, kind: str) -> int:
+    """Counts the active children, or the active assets, of one kind in one scope."""
+    rows = _list(scope, kind, False).where(resources.c.version == "").with_only_columns(func.count())
+    return int(connection.execute(rows).scalar_one())
 
 
 def _at(place: Place) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject
+from lazulite.studio import records
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, form, input_, join, option, select, strong
 from lazulite.studio.inside import segment
@@ -14,28 +15,23 @@ PAGE = 100
 
 def listing(visit: Visit, kind: str, path: str, *, empty: Html, heading: str, actions: Child = None) -> Html:
     """Shows the assets of a kind, those made last first, a page at a time; `q` narrows by name."""
-    words = visit.asked("q").lower()
-    page = int(visit.asked("page")) if visit.asked("page").isdecimal() else 0
-    found = visit.api.list(kind)[::-1] if visit.workspace else []
-    fitting = [one for one in found if words in one["name"].lower()]
-    some = fitting[page * PAGE : (page + 1) * PAGE]
-    rows = [_row(visit, one, path) for one in some]
-    nothing = s.empty("Nothing of that name.") if words else empty
-    field = input_(type="search", name="q", value=visit.asked("q"), placeholder="Filter by name", data_filter=True)
+    words, before = visit.asked("q"), visit.asked("before")
+    start = int(before) if before.isdecimal() else 0
+    found = records.assets(visit, kind, words=words, before=start, limit=PAGE)
+    field = input_(type="search", name="q", value=words, placeholder="Filter by name", data_filter=True)
     pager = [
-        a("Before", href=visit.here(page=page - 1 or None)) if page else None,
-        s.muted(f"{page * PAGE + 1:,} to {page * PAGE + len(some):,} of {len(fitting):,}"),
-        a("Next", href=visit.here(page=page + 1)) if len(fitting) > (page + 1) * PAGE else None,
+        a("Newest", href=visit.here(before=None)) if start else None,
+        a("Older", href=visit.here(before=found[-1]["sequence"])) if len(found) == PAGE else None,
     ]
+    is_empty = not found and not words and not start
+    nothing = empty if is_empty else s.empty("Nothing of that name.")
+    table = s.grid(
+        ["Name", "Latest version", "Description", "Made"], [_row(visit, one, path) for one in found], empty=nothing
+    )
     return join(
         s.title(heading, actions=actions),
-        div(form(field, _wsid(visit), action=path), class_="filters") if found else None,
-        s.card(
-            None,
-            s.grid(["Name", "Latest version", "Description", "Made"], rows, empty=nothing),
-            div(pager, class_="pager") if len(fitting) > PAGE else None,
-            class_="flush",
-        ),
+        None if is_empty else div(form(field, _wsid(visit), action=path), class_="filters"),
+        s.card(None, table, div(pager, class_="pager") if any(pager) else None, class_="flush"),
     )
 
 
@@ -44,13 +40,12 @@ def _wsid(visit: Visit) -> Html | None:
 
 
 def _row(visit: Visit, one: JsonObject, path: str) -> Html:
-    properties = one["properties"]
     link = visit.link(f"{path}/{segment(one['name'])}")
     cells = [
         a(strong(one["name"]), href=link),
-        properties.get("latestVersion") or s.muted("–"),
-        s.muted(properties.get("description") or ""),
-        s.moment((one.get("systemData") or {}).get("createdAt")),
+        one["latest"] or s.muted("–"),
+        s.muted(one["description"]),
+        s.moment(one["created"]),
     ]
     return s.row(*cells, key=one["name"], link=link)
 

@@ -68,11 +68,8 @@ def _deployment(visit: Visit, endpoint: str, one: JsonObject, default: str | Non
 
 
 def _start(visit: Visit, name: str, deployments: list[JsonObject]) -> Html:
-    assets = [
-        f"{one['name']}:{one['properties']['latestVersion']}"
-        for one in visit.api.list("data")[::-1]
-        if one["properties"]["latestVersion"]
-    ]
+    found = records.assets(visit, "data", limit=_LATEST)
+    assets = [f"{one['name']}:{one['latest']}" for one in found if one["latest"]]
     options = [("", "the default"), *((one["name"], one["name"]) for one in deployments)]
     return s.sheet(
         "Start a run",

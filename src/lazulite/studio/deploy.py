@@ -8,11 +8,11 @@ from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.catalog import vm_sizes
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.http.call import JsonObject
-from lazulite.studio import places
+from lazulite.studio import places, records
 from lazulite.studio import shown as s
 from lazulite.studio.html import Html, div, input_, label, span
 from lazulite.studio.inside import segment
-from lazulite.studio.visit import Visit, act
+from lazulite.studio.visit import Visit, act, sheet
 
 _DEFAULT_SIZE = "Standard_DS3_v2"
 _SCRIPT = "score.py"
@@ -31,25 +31,30 @@ def run(raw_data):
     """Answers a request: takes its body as text, returns what JSON can say."""
     return {"echo": json.loads(raw_data), "model": os.listdir(folder) if folder else []}
 '''
+_SHORTEST = 3
+_OFFERED = 200
 _NAME = re.compile(r"[^a-z0-9-]+")
 
 
 def button(visit: Visit, model: str, *, primary: bool = False, endpoint: str = "") -> Html:
     """Returns the button that opens the form. model: `name:version`, "" to choose one; endpoint: as it will stand."""
+    address = visit.link("/_studio/deploy", model=model, endpoint=endpoint)
+    return s.opens("Deploy", address, tone="primary" if primary else "")
+
+
+def show_deploy(visit: Visit) -> Html:
+    """Shows the form that deploys a model."""
+    model, endpoint = visit.asked("model"), visit.asked("endpoint")
     models = _models(visit)
-    guess = _NAME.sub("-", (endpoint or model.partition(":")[0] or "endpoint").lower()).strip("-")[:24]
+    models = models if not model or model in models else [model, *models]
     chosen = model or (models[0] if models else "")
-    return s.sheet(
-        "Deploy",
+    guess = _NAME.sub("-", (endpoint or chosen.partition(":")[0] or "endpoint").lower()).strip("-")[:24]
+    suggested = guess if len(guess) >= _SHORTEST else f"{guess}-endpoint"
+    sizes = [one.name for one in vm_sizes.sizes() if one.is_online]
+    return s.form_sheet(
         visit.link("/_studio/deploy"),
         div(
-            s.field(
-                "Endpoint",
-                "endpoint",
-                guess if len(guess) > 2 else f"{guess}-endpoint",
-                required=True,
-                hint="A new one, or one that is there.",
-            ),
+            s.field("Endpoint", "endpoint", suggested, required=True, hint="A new one, or one that is there."),
             s.field("Deployment", "deployment", "blue", required=True),
             class_="pair",
         ),
@@ -59,23 +64,19 @@ def button(visit: Visit, model: str, *, primary: bool = False, endpoint: str = "
             "Scoring script", "script", _script_for(visit, chosen), rows=9, hint="score.py. MLflow models need none."
         ),
         div(
-            s.choice("Size", "size", [one.name for one in vm_sizes.sizes() if one.is_online], _DEFAULT_SIZE),
+            s.choice("Size", "size", sizes, _DEFAULT_SIZE),
             s.field("Instances", "instances", "1", type="number", min=1, max=20),
             class_="pair",
         ),
         label(input_(type="checkbox", name="traffic", value="1", checked=True), span(" Give it all traffic")),
         heading="Deploy a model",
         press="Deploy",
-        tone="primary" if primary else "",
-        name="deploy",
     )
 
 
 def _models(visit: Visit) -> list[str]:
-    found = visit.api.list("models")[-200:][::-1]
-    return [
-        f"{one['name']}:{one['properties']['latestVersion']}" for one in found if one["properties"]["latestVersion"]
-    ]
+    found = records.assets(visit, "models", limit=_OFFERED)
+    return [f"{one['name']}:{one['latest']}" for one in found if one["latest"]]
 
 
 def _choice_of_environments(visit: Visit) -> Html:
@@ -177,4 +178,4 @@ def _code(visit: Visit) -> JsonObject | None:
     return {"codeId": f"{visit.workspace}/{asset}", "scoringScript": _SCRIPT}
 
 
-ROUTES = (act("/_studio/deploy", do_deploy),)
+ROUTES = (sheet("/_studio/deploy", show_deploy), act("/_studio/deploy", do_deploy))

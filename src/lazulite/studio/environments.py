@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from lazulite.catalog import curated_environments
 from lazulite.environments import bind, built
 from lazulite.environments.builders import uv
 from lazulite.http.call import JsonObject
@@ -28,11 +29,20 @@ _NONE = "No environment yet."
 
 
 def show_all(visit: Visit) -> tuple[str, Html]:
-    """Lists the environments, the workspace's own and Azure's curated ones."""
+    """Lists the workspace's environments, those that stand on this machine, and Azure's curated ones."""
     add = _editor(visit, "", _IMAGE, _CONDA) if visit.workspace else None
     nothing = s.empty(_NONE, "lazulite environment create --name mine --image python:3.11 --conda-file conda.yml")
     listed = assets.listing(visit, "environments", "/environments", empty=nothing, heading="Environments", actions=add)
-    return "Environments", join(listed, _standing(visit))
+    return "Environments", div(listed, _standing(visit), _curated_ones(visit), class_="stack")
+
+
+def _curated_ones(visit: Visit) -> Html:
+    rows = []
+    for one in curated_environments.curated_environments():
+        link = visit.link(f"/environments/{segment(one.name)}")
+        rows.append(s.row(a(one.name, href=link), str(one.latest), s.muted(one.description), key=one.name, link=link))
+    table = s.grid(["Name", "Version", "Description"], rows, class_="dense")
+    return s.card("Azure's curated ones", s.fold(f"{len(rows)} environments", table, id="curated"))
 
 
 def _editor(visit: Visit, name: str, image: str, conda: str) -> Html:

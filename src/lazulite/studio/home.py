@@ -16,15 +16,15 @@ def show(visit: Visit) -> tuple[str, Html]:
     if not visit.workspace:
         return "Welcome", _welcome()
     latest = records.listed(visit, limit=_LATEST)
-    endpoints = visit.api.list("onlineEndpoints")
-    models = visit.api.list("models")
+    endpoints = records.assets(visit, "onlineEndpoints", limit=_LATEST)
+    models = records.count(visit, "models")
     if not latest and not endpoints and not models:
         return "Welcome", _welcome()
     active = records.listed(visit, state="active", limit=records.PAGE)
     tiles = (
         ("Running now", len(active), visit.link("/jobs", state="active")),
-        ("Endpoints", len(endpoints), visit.link("/endpoints")),
-        ("Models", len(models), visit.link("/models")),
+        ("Endpoints", records.count(visit, "onlineEndpoints"), visit.link("/endpoints")),
+        ("Models", models, visit.link("/models")),
     )
     return "Home", join(
         s.title(visit.workspace.workspace, s.muted(visit.workspace.resource_group)),
@@ -47,16 +47,14 @@ def _tile(words: str, count: int, link: str) -> Html:
 
 
 def _endpoints(visit: Visit, endpoints: list[JsonObject]) -> Html | None:
-    rows = [
-        s.row(
-            a(strong(one["name"]), href=visit.link(f"/endpoints/realtime/{segment(one['name'])}/detail")),
-            s.mono(one["properties"]["scoringUri"]),
-            key=one["name"],
-            link=visit.link(f"/endpoints/realtime/{segment(one['name'])}/detail"),
+    rows = []
+    for one in endpoints:
+        link = visit.link(f"/endpoints/realtime/{segment(one['name'])}/detail")
+        address = s.mono(f"{visit.parts.settings.scoring_url}/{one['name']}/score")
+        rows.append(
+            s.row(a(strong(one["name"]), href=link), address, s.moment(one["created"]), key=one["name"], link=link)
         )
-        for one in endpoints[-_LATEST:][::-1]
-    ]
-    return s.card("Endpoints", s.grid(["Name", "Address"], rows), class_="flush") if rows else None
+    return s.card("Endpoints", s.grid(["Name", "Address", "Made"], rows), class_="flush") if rows else None
 
 
 def _welcome() -> Html:

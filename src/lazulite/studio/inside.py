@@ -15,6 +15,7 @@ from lazulite.http.routes import Router
 from lazulite.identity.environment import CLIENT, TENANT
 from lazulite.ids import PROVIDER, WorkspaceId, parse_workspace
 from lazulite.studio.samples import Samples
+from lazulite.studio.visitors import Visitors
 
 # Who Studio's user is to the API: nobody signs in on loopback.
 WHO = Caller(oid=CLIENT, tid=TENANT, name="Studio")
@@ -29,11 +30,13 @@ Query = Mapping[str, str | int | list[str]]
 class StudioParts(Parts):
     """What Studio's pages may use: the parts of every handler, and the routers of the mounts that they ask.
 
-    samples: what the gateway counted, kept while somebody looks. refusals: what the private network refused.
+    samples: what the gateway counted, kept while somebody looks. visitors: how many look.
+    refusals: what the private network refused.
     """
 
     routers: Mapping[Mount, Router]
     samples: Samples
+    visitors: Visitors
     refusals: Refusals
 
 

@@ -65,7 +65,7 @@ def _trouble(found: Run) -> Html:
     error = (found.record.get("error") or {}).get("error") or {}
     message, _, rest = str(error.get("message") or "").partition("\n")
     shown = [div(strong(message), pre(rest) if rest else None, class_="notice bad")] if message else []
-    warnings = [str(one["message"]) for one in found.details["warnings"]]
+    warnings = [*found.warnings]
     if found.status == "Queued" and not message:
         warnings += [note for _, _, note in found.events[-1:] if note]
     return join(shown, [div(text, class_="notice wait") for text in warnings])

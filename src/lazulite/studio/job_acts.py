@@ -11,7 +11,7 @@ from lazulite.studio.html import Html, join
 from lazulite.studio.icons import icon
 from lazulite.studio.inside import segment
 from lazulite.studio.run import Run, find
-from lazulite.studio.visit import Visit, act
+from lazulite.studio.visit import Visit, act, sheet
 
 MODEL_TYPES = (("custom_model", "custom: any files"), ("mlflow_model", "MLflow"), ("triton_model", "Triton"))
 _LIKELY = ("model", "saved_model", "checkpoint")
@@ -41,11 +41,14 @@ def _action(found: Run, verb: str) -> str:
 
 def register(found: Run, output: str, uri: str) -> Html:
     """Returns the button that registers a model from something a run made."""
-    visit = found.visit
-    about = uri.removeprefix(found.artifacts).strip("/") or output
-    name = f"register-{segment(about)}" if about else "register"
-    return s.sheet(
-        join(icon("models"), "Register model"),
+    address = found.visit.link(f"/runs/{segment(found.name)}/register", output=output, uri=uri)
+    return s.opens(join(icon("models"), "Register model"), address)
+
+
+def show_register(visit: Visit) -> Html:
+    """Shows the form that registers a model, filled in as far as can be guessed."""
+    found, output, uri = find(visit, visit.call.ids["name"]), visit.asked("output"), visit.asked("uri")
+    return s.form_sheet(
         visit.link(f"/runs/{segment(found.name)}/register"),
         s.field("Name", "name", _model_name(found, output), required=True, hint="A known name gets its next version."),
         s.choice("Type", "type", MODEL_TYPES, _guess(visit, uri)),
@@ -53,7 +56,6 @@ def register(found: Run, output: str, uri: str) -> Html:
         s.field("Description", "description"),
         heading="Register a model",
         press="Register",
-        name=name,
     )
 
 
@@ -155,5 +157,6 @@ ROUTES = (
     act(f"{_ONE}/rerun", do_rerun),
     act(f"{_ONE}/archive", do_archive),
     act(f"{_ONE}/delete", do_delete),
+    sheet(f"{_ONE}/register", show_register),
     act(f"{_ONE}/register", do_register),
 )

@@ -138,8 +138,7 @@ def _reference(found: Run, reference: str) -> Html:
     name, _, version = reference.rpartition("/versions/")
     name = name.rpartition("/")[2]
     link = found.visit.link(f"/environments/{name}", version=version)
-    notes = [str(one["message"]) for one in found.details["warnings"]]
-    return s.facts(("Name", a(f"{name}:{version}", href=link)), ("Notes", join(*(div(note) for note in notes))))
+    return s.facts(("Name", a(f"{name}:{version}", href=link)), ("Notes", join(*map(div, found.warnings))))
 
 
 def _python(venv: Path | None) -> Html | None:

@@ -128,10 +128,10 @@ def _warned(visit: Visit) -> Iterable[tuple[str, Html, str]]:
     for one in records.listed(visit, limit=_LOOKED_AT):
         if not one["is_job"]:
             continue
-        for told in visit.api.history(f"runs/{segment(one['name'])}/details")["warnings"]:
-            if told["message"] not in seen:
-                seen.add(told["message"])
-                yield "job", a(one["shown"], href=jobs.address(visit, one["name"])), str(told["message"])
+        for told in records.events(visit, one["name"])[1]:
+            if told not in seen:
+                seen.add(told)
+                yield "job", a(one["shown"], href=jobs.address(visit, one["name"])), told
 
 
 def coverage(visit: Visit) -> tuple[str, Html]:

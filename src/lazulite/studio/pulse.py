@@ -1,12 +1,12 @@
 """Whether anything has changed, for pages to ask every second: the cheapest question there is."""
 
 import os
+from typing import cast
 
 from lazulite.http.call import Call, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-
-_PAUSE_MS = 1000
+from lazulite.studio.inside import StudioParts
 
 
 def state(parts: Parts) -> str:
@@ -16,7 +16,7 @@ def state(parts: Parts) -> str:
 
 def get(call: Call, parts: Parts) -> Reply:
     """Answers `{state, pause_ms}`: how things stand, and how long to wait before asking again."""
-    return Reply({"state": state(parts), "pause_ms": _PAUSE_MS})
+    return Reply({"state": state(parts), "pause_ms": cast(StudioParts, parts).visitors.pause_ms()})
 
 
 ROUTES = (Route("GET", "/_studio/pulse", get),)

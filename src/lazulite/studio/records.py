@@ -87,13 +87,13 @@ def experiment_names(visit: Visit) -> list[str]:
     return [one.name for one in found if not one.is_archived]
 
 
-def events(visit: Visit, name: str) -> list[tuple[str, str, str]]:
-    """Lists what happened to a job: (state, when, why); nothing of a run that is none."""
+def events(visit: Visit, name: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Returns what happened to a job, (state, when, why), and what it was warned of; nothing of a run that is none."""
     assert visit.workspace
     with visit.parts.db.read() as connection:
         job = states.find(connection, visit.workspace.scope, name)
         found = states.events(connection, job) if job else []
-    return [(state, clock.iso(at), note) for state, at, note in found]
+    return [(state, clock.iso(at), note) for state, at, note in found], job.warnings if job else []
 
 
 def usage(visit: Visit, name: str) -> list[dict[str, Any]]:
@@ -151,3 +151,33 @@ def took(run: JsonObject) -> float | None:
     if not run["started"] or not run["ended"]:
         return None
     return (datetime.fromisoformat(run["ended"]) - datetime.fromisoformat(run["started"])).total_seconds()
+
+
+def assets(visit: Visit, kind: str, *, words: str = "", before: int = 0, limit: int) -> list[JsonObject]:
+    """Lists versioned assets, those made last first: `{sequence, name, latest, description, created}`.
+
+    words: what their names contain. before: a sequence to go on from.
+    """
+    if not visit.workspace:
+        return []
+    scope = visit.workspace.scope
+    with visit.parts.db.read() as connection:
+        rows = resources.latest(connection, scope, kind, words=words, before=before, limit=limit)
+        numbering = resources.numbering(connection, scope, kind, [row.place.name for row in rows])
+    return [
+        {
+            "sequence": row.sequence,
+            "name": row.place.name,
+            "latest": numbering[row.place.name.lower()].latest,
+            "description": row.body["properties"].get("description") or "",
+            "created": clock.iso(row.created_at),
+        }
+        for row in rows
+    ]
+
+
+def count(visit: Visit, kind: str) -> int:
+    """Counts the assets or children of a kind that are not archived."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        return resources.count_in(connection, visit.workspace.scope, kind)

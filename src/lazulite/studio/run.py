@@ -45,11 +45,6 @@ class Run:
         return str(self.job.get("jobType") or "Run")
 
     @cached_property
-    def details(self) -> JsonObject:
-        """Returns what run history says besides: warnings and parameters."""
-        return self.visit.api.history(f"runs/{segment(self.name)}/details")
-
-    @cached_property
     def tracked(self) -> JsonObject:
         """Returns the run as MLflow has it: metrics, parameters, datasets, models."""
         found: JsonObject = self.visit.api.mlflow("runs/get", {"run_id": self.name})["run"]
@@ -61,9 +56,18 @@ class Run:
         return list(records.children(self.visit, self.name))
 
     @cached_property
+    def _told(self) -> tuple[list[tuple[str, str, str]], list[str]]:
+        return records.events(self.visit, self.name)
+
+    @property
     def events(self) -> list[tuple[str, str, str]]:
         """Returns what happened to it: (state, when, why)."""
-        return records.events(self.visit, self.name)
+        return self._told[0]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Returns what its user is to be told, each once."""
+        return self._told[1]
 
     @property
     def artifacts(self) -> str:

@@ -41,9 +41,8 @@ def _found(visit: Visit, words: str) -> Iterator[JsonObject]:
         return
     yield from _jobs(visit, words)
     for kind, word, path in _KINDS:
-        fitting = [one["name"] for one in visit.api.list(kind) if words in one["name"].lower()]
-        for name in fitting[-_A_KIND:][::-1]:
-            yield {"words": name, "kind": word, "link": visit.link(path.format(segment(name)))}
+        for one in records.assets(visit, kind, words=words, limit=_A_KIND):
+            yield {"words": one["name"], "kind": word, "link": visit.link(path.format(segment(one["name"])))}
 
 
 def _jobs(visit: Visit, words: str) -> Iterator[JsonObject]:

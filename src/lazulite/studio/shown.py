@@ -176,25 +176,30 @@ def does(words: Child, action: str, *fields: Child, tone: str = "", sure: str = 
     return form(*fields, press, method="post", action=action, data_act=True, data_sure=sure or None, class_="inline")
 
 
+def opens(words: Child, address: str, *, tone: str = "") -> Html:
+    """Makes a button that fetches a sheet when it is pressed, and opens it: what a sheet shows may be slow to find."""
+    return button(words, class_=tone or None, data_sheet=address, type="button")
+
+
+def form_sheet(action: str, *fields: Child, heading: str, press: str) -> Html:
+    """Returns a sheet with a form, as `opens` fetches it."""
+    return dialog(_form(action, *fields, heading=heading, press=press), aria_label=heading)
+
+
 def sheet(words: Child, action: str, *fields: Child, heading: str, press: str, tone: str = "", name: str = "") -> Html:
     """Makes a button that opens a form in a sheet of its own. name: by which a link can open it."""
-    body = form(
-        h2(heading),
-        *fields,
-        div(
-            button("Cancel", type="button", class_="quiet", data_close=True),
-            button(press, class_="primary"),
-            class_="buttons",
-        ),
-        method="post",
-        action=action,
-        data_act=True,
-    )
+    body = _form(action, *fields, heading=heading, press=press)
     known = name or heading.lower().replace(" ", "-")
     return join(
         button(words, class_=tone or None, data_open=known, type="button"),
         dialog(body, id=known, data_keep=True, aria_label=heading),
     )
+
+
+def _form(action: str, *fields: Child, heading: str, press: str) -> Html:
+    cancel = button("Cancel", type="button", class_="quiet", data_close=True)
+    buttons = div(cancel, button(press, class_="primary"), class_="buttons")
+    return form(h2(heading), *fields, buttons, method="post", action=action, data_act=True)
 
 
 def popup(words: Child, name: str, *content: Child, heading: str) -> Html:

@@ -114,6 +114,17 @@ def data(method: str, template: str, answer: Callable[[Visit], Reply], *, takes_
     return Route(method, template, handler, takes_file=takes_file)
 
 
+def sheet(template: str, show: Callable[[Visit], Html]) -> Route:
+    """Makes the route of a sheet that a page fetches when its button is pressed."""
+
+    @functools.wraps(show)
+    def handler(call: Call, parts: Parts) -> Reply:
+        headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": "sandbox"}
+        return Reply(show(visit_of(call, parts)).encode(), 200, headers)
+
+    return Route("GET", template, handler)
+
+
 def act(template: str, do: Callable[[Visit], Any]) -> Route:
     """Makes the route that a form posts to. What it answers tells the page what to do next: `{to, said}`."""
 

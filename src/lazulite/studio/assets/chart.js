@@ -1,13 +1,12 @@
 // <lz-plots src>: curves drawn as SVG. The source answers {plots: [{title, unit, curves: [{label, points: [[x, y, ms]]}]}],
 // axis}; x is a step or seconds. Log scale, smoothing and the axis are chosen above; the pointer reads all curves at once.
 
-import { ask, make, span, size } from "./shared.js";
+import { ask, make, pace, span, size } from "./shared.js";
 
 const WIDTH = 460;
 const HEIGHT = 220;
 const PAD = { left: 52, right: 12, top: 10, bottom: 24 };
 const COLOURS = 8;
-const PAUSE_MS = 2000;
 const SVG = "http://www.w3.org/2000/svg";
 
 function draw(name, attributes, ...children) {
@@ -70,7 +69,7 @@ class Plots extends HTMLElement {
 
   again() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => (document.hidden ? this.again() : this.load()), PAUSE_MS);
+    this.timer = setTimeout(() => (document.hidden ? this.again() : this.load()), 2 * pace.ms);
   }
 
   show(plots) {

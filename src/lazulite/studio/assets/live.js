@@ -1,9 +1,8 @@
-// Keeps the page true. The server draws every page whole; this asks twice a second or less whether anything was
+// Keeps the page true. The server draws every page whole; this asks once a second or less whether anything was
 // written, fetches the page anew when it was, and changes only what differs. Forms, theme and keyboard are here too.
 
-import { ask, say, span } from "./shared.js";
+import { ask, pace, say, span } from "./shared.js";
 
-const BUSY_MS = 1000;
 const HIDDEN_MS = 15000;
 let last = document.getElementById("main")?.dataset.live ?? "";
 let isDown = false;
@@ -74,11 +73,12 @@ export async function refresh() {
 }
 
 async function pulse() {
-  let pause = document.hidden ? HIDDEN_MS : BUSY_MS;
+  let pause = document.hidden ? HIDDEN_MS : pace.ms;
   try {
     const reply = await fetch("/_studio/pulse", { credentials: "same-origin" });
     if (!reply.ok) throw new Error(String(reply.status));
     const { state, pause_ms } = await reply.json();
+    pace.ms = pause_ms;
     pause = Math.max(pause, pause_ms);
     if (isDown) say("The platform is back.");
     isDown = false;
@@ -145,6 +145,7 @@ document.addEventListener("click", (event) => {
   const row = at("tr[data-href]");
   if (at("[data-copy]")) navigator.clipboard.writeText(at("[data-copy]").dataset.copy).then(() => say("Copied."));
   else if (at("[data-open]")) document.getElementById(at("[data-open]").dataset.open).showModal();
+  else if (at("[data-sheet]")) openSheet(at("[data-sheet]"));
   else if (at("[data-close]")) at("dialog").close();
   else if (at("[data-menu]")) document.body.classList.toggle("menu");
   else if (at("[data-theme-switch]")) switchTheme();
@@ -190,6 +191,21 @@ function showPicked() {
   link.hidden = picked.length < 2;
   link.href = `${link.dataset.base}runs=${picked.join(",")}`;
   link.textContent = `Compare ${picked.length}`;
+}
+
+/** Fetches a sheet, opens it, and forgets it when it is closed. */
+async function openSheet(button) {
+  button.disabled = true;
+  try {
+    const page = new DOMParser().parseFromString(await (await ask(button.dataset.sheet)).text(), "text/html");
+    const sheet = document.body.appendChild(page.querySelector("dialog"));
+    sheet.addEventListener("close", () => sheet.remove());
+    sheet.showModal();
+  } catch (error) {
+    say(error.message, "bad");
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function go(address, event) {

@@ -1,12 +1,11 @@
 // <lz-log src>: a log of any size. It opens at its tail, follows it while it grows, and reads the rest by ranges as the
 // reader scrolls. Only a window of it is in the page. Lines are text: nothing in a log can become markup.
 
-import { ask, make, say, size } from "./shared.js";
+import { ask, make, pace, say, size } from "./shared.js";
 
 const CHUNK = 128 << 10;
 const MOST_CHUNKS = 8;
 const NEAR_PX = 600;
-const PAUSE_MS = 1000;
 
 class Log extends HTMLElement {
   static observedAttributes = ["src", "live"];
@@ -155,7 +154,7 @@ class Log extends HTMLElement {
     this.timer = setTimeout(async () => {
       if (!document.hidden) await this.grow();
       this.watch();
-    }, PAUSE_MS);
+    }, pace.ms);
   }
 
   async grow() {

@@ -1,5 +1,8 @@
 // What Studio's scripts share: asking the platform, telling the reader, printing sizes and spans of time.
 
+/** How long to wait between two looks at what may have changed; the platform says so, by how many pages are open. */
+export const pace = { ms: 1000 };
+
 /** Asks the platform; throws an Error with its own words, hint and all, when it refuses. */
 export async function ask(address, options = {}) {
   let reply;
