@@ -35,7 +35,7 @@ ENDPOINT_PROPERTY, DEPLOYMENT_PROPERTY = "azureml.batchEndpoint", "azureml.batch
 
 # Source: azure-ai-ml 1.35.2 _schema/_deployment/batch/batch_job.py; learn.microsoft.com/azure/machine-learning/
 # how-to-access-data-batch-endpoints-jobs, whose examples write `InputData` and `JobInputType`.
-_FIELDS = (
+FIELDS = (
     "inputData",
     "outputData",
     "dataset",
@@ -77,11 +77,11 @@ def read(connection: Connection, home: Path, workspace: WorkspaceId, body: Mappi
     Raises BadRequest naming the field that cannot be right, or that nobody knows.
     """
     outer = fields.nested(_lower(body), "properties")
-    known = {name.lower(): name for name in _FIELDS}
+    known = {name.lower(): name for name in FIELDS}
     unknown = sorted(name for name in outer if name.lower() not in known)
     if unknown:
         raise BadRequest(
-            f"properties.{unknown[0]} is no field of an invocation. There are {', '.join(_FIELDS)}.",
+            f"properties.{unknown[0]} is no field of an invocation. There are {', '.join(FIELDS)}.",
             target=f"properties.{unknown[0]}",
         )
     given = {known[name]: value for name, value in _lower(outer).items() if value is not None}
