@@ -181,8 +181,8 @@ def _is_of_another_shape(port: Port, value: Value) -> bool:
 def _sent(value: Value, port: Port) -> dict[str, Any]:
     """Prints an input as a job's body has it. Its type is what the component says it is.
 
-    Data that the pipeline was given stays of its own type: Azure lets a file pass where a component wants a folder, and a
-    folder where it wants a table, as azureml-examples has it in cli/jobs/pipelines-with-components/basics, 4c and 4d.
+    Data that the pipeline was given stays of its own type: Azure lets a file pass where a component wants a folder, and
+    a folder where it wants a table, as azureml-examples has it in cli/jobs/pipelines-with-components/basics, 4c and 4d.
     """
     if port.is_literal:
         text = _PENDING_LITERAL.get(port.type, "pending") if value.is_pending else value.text
