@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lazulite.batch import deaths
+
 SQUARES = """
     import json, os
 
@@ -279,6 +281,21 @@ def test_a_worker_that_dies_costs_its_mini_batch_and_no_other(batch):
     assert "ended by signal 9" in told[1]["message"] and told[1]["kind"] == "died"
     assert "exited with status 7" in told[3]["message"]
     assert told[4]["summary"] == "SystemExit: please (score.py, line 10)"
+
+
+def test_a_worker_killed_for_want_of_memory_is_told_so():
+    assert "because memory ran out" in deaths.of_code(-signal.SIGKILL, was_out_of_memory=True)["message"]
+    assert "memory" not in deaths.of_code(-signal.SIGTERM, was_out_of_memory=True)["message"]
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_go_on(batch):
+    job = batch(SQUARES, 8)
+    (job.root / "in" / "002.json").unlink()
+    (job.root / "in" / "002.json").symlink_to("nowhere")
+    assert job.run() == 0
+    assert job.rows == squares(range(4, 8))
+    assert "No such file or directory" in job.failed[0]["error"]["message"]
+    assert "002.json" in job.failed[0]["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ class Conductor:
             if not len(self._crew):
                 raise self._no_workers()
             for event in self._crew.listen():
+                if self._is_canceled:  # workers are told to end as well, and die of it
+                    break
                 if event.message is None:
                     self._lost(event.worker)
                 else:

@@ -89,7 +89,7 @@ class Outputs:
         return rows
 
     def _own(self, process: str) -> list[str]:
-        return [str(self._folder / process / str(number)) for number in range(len(self._outputs))]
+        return [f"{self._folder}/{process}/{number}" for number in range(len(self._outputs))]
 
     def discard(self, process: str) -> None:
         """Removes what a worker wrote in an attempt that is made again."""
