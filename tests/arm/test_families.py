@@ -37,3 +37,16 @@ def test_a_container_tells_the_newest_active_version_and_a_number_that_is_free(a
     listed = arm.ask("GET", "models").body["value"][0]["properties"]
     assert (one["latestVersion"], one["nextVersion"]) == ("beta", "8")
     assert listed == one
+
+
+def test_a_version_that_would_change_is_refused_with_its_lines_and_the_next_free_version(arm: Arm) -> None:
+    def environment(package: str) -> dict[str, Any]:
+        return {"properties": {"image": "python:3.11", "condaFile": f"dependencies:\n- python=3.11\n- {package}\n"}}
+
+    arm.ask("PUT", "environments/e/versions/1", environment("numpy=1"))
+    arm.ask("PUT", "environments/e/versions/7", environment("numpy=7"))
+    answer = arm.ask("PUT", "environments/e/versions/1", environment("numpy=2"))
+    assert (answer.status, answer.body["error"]["code"]) == (409, "Conflict")
+    assert 'condaFile: "- numpy=1" is missing, "- numpy=2" is new' in answer.message
+    assert "use the next one, 8," in answer.message
+    assert arm.ask("PUT", "environments/e/versions/1", environment("numpy=1")).status == 200

@@ -71,9 +71,9 @@ def _files(folder: Path) -> set[str]:
 def _lines(old: str, new: str) -> str:
     """Says which lines went and which came."""
     before, after = old.splitlines(), new.splitlines()
-    gone = [f"-{line.strip()}" for line in before if line not in after]
-    come = [f"+{line.strip()}" for line in after if line not in before]
-    return ", ".join(_short(line) for line in (gone + come)[:6]) or "its lines are ordered differently"
+    gone = [f"{_short(line.strip())} is missing" for line in before if line not in after]
+    come = [f"{_short(line.strip())} is new" for line in after if line not in before]
+    return ", ".join((gone + come)[:6]) or "its lines are ordered differently"
 
 
 def _apart(old: Any, new: Any) -> int:
