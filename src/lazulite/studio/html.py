@@ -15,7 +15,7 @@ Child = Attribute | Iterable["Child"]
 Element = Callable[..., Html]
 
 NOTHING = Html("")
-_VOID = frozenset({"br", "circle", "hr", "img", "input", "line", "link", "meta", "path", "rect"})
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})  # those of HTML; within SVG everything is closed
 
 
 def text(child: Child) -> str:
@@ -68,6 +68,7 @@ aside = element("aside")
 audio = element("audio")
 body = element("body")
 button = element("button")
+circle = element("circle")
 code = element("code")
 dd = element("dd")
 details = element("details")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject, Reply
-from lazulite.studio import job_acts, job_parts, jobs, pipeline, records, run
+from lazulite.studio import job_acts, job_parts, jobs, pipeline, records, run, sweep
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, join, li, ol, pre, span, strong
 from lazulite.studio.inside import segment
@@ -36,13 +36,13 @@ def show(visit: Visit) -> Shown:
 
 def _parts(found: Run) -> Mapping[str, Callable[[Run], Html]]:
     is_pipeline = found.kind == "Pipeline"
-    children = "Trials" if found.kind == "Sweep" else "Children"
     has_children = bool(found.children)
     return {
         **({"Graph": pipeline.show} if is_pipeline else {}),
         "Overview": overview,
         "Metrics": job_parts.metrics,
-        **({children: job_parts.children} if has_children else {}),
+        **({"Trials": sweep.show} if found.kind == "Sweep" else {}),
+        **({"Children": job_parts.children} if has_children and found.kind != "Sweep" else {}),
         "Logs": job_parts.logs_of,
         "Files": job_parts.files_of,
         **({"Code": job_parts.code_of} if found.job.get("codeId") else {}),
@@ -85,6 +85,7 @@ def overview(found: Run) -> Html:
     ]
     side = [
         s.card("About", _facts(found), s.tags(found.record["tags"])),
+        sweep.about(found),
         s.card("Parameters", s.facts(*((one["key"], one["value"]) for one in params))) if params else None,
     ]
     return div(div(main, class_="stack"), div(side, class_="stack"), class_="columns")
@@ -137,6 +138,7 @@ def _facts(found: Run) -> Html:
         ("Distribution", distribution.get("distributionType")),
         ("Submitted", s.moment(record["createdUtc"])),
         ("By", by if by and len(by) < 36 else None),
+        ("Why it ran", pipeline.why(found)),
         ("Command", s.mono(job["command"]) if job.get("command") else None),
         ("Description", record.get("description")),
     )

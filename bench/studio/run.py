@@ -1,0 +1,254 @@
+"""What Studio costs: the first paint of its pages over a large store, a log of a gigabyte, ten open tabs.
+
+    python bench/studio/run.py [--jobs 100000] [--models 10000] [--log-mb 1000] [--scratch DIR]
+
+The jobs and models are written as rows; then a real platform is looked at by the machine's own Chromium.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import insert
+
+from lazulite.artifacts.refs import container_path
+from lazulite.identity import accounts
+from lazulite.ids import WorkspaceId
+from lazulite.store import tables
+from lazulite.store.db import Database
+
+HERE = WorkspaceId("10000000-0000-0000-0000-000000000001", "bench", "large")
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+PAGES = (
+    "/",
+    "/jobs",
+    "/jobs?q=run-77",
+    "/jobs?state=failed",
+    "/runs/filled500",
+    "/models",
+    "/models/model-500",
+    "/endpoints",
+)
+TABS, WATCHED_S = 10, 20
+_BATCH = 5000
+
+
+def main() -> None:
+    """Fills a home, measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=100_000)
+    parser.add_argument("--models", type=int, default=10_000)
+    parser.add_argument("--log-mb", type=int, default=1000)
+    parser.add_argument("--scratch", type=Path, default=Path("/tmp/studio-bench"))
+    options = parser.parse_args()
+    home = options.scratch / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    with platform(home) as (url, process):
+        ask(url, "PUT", "", {"location": "eastus", "properties": {}})
+        ask(url, "PUT", "environments/e/versions/1", {"properties": {"image": "python:3.11"}})
+    fill(home, options.jobs, options.models)
+    write_log(home, options.log_mb)
+    with platform(home) as (url, process), sync_playwright() as driver:
+        path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))))
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        print(f"{options.jobs:,} jobs, {options.models:,} models{'':12}{'server, ms':>12}{'paint, ms':>12}")
+        for page in PAGES:
+            times = statistics.median(served(url, page)), statistics.median(painted(browser, url + page))
+            print(f"{page:36}{times[0]:12.0f}{times[1]:12.0f}")
+        print(f"{f'a log of {options.log_mb} MB, its last line':36}{'':12}{log_opened(browser, url):12.0f}")
+        idle = used(process, WATCHED_S)
+        tabs = [browser.new_page() for _ in range(TABS)]
+        for tab in tabs:
+            tab.goto(f"{url}/runs/filled500?tab=logs")
+        quiet = used(process, WATCHED_S)
+        with writing(url):
+            busy = used(process, WATCHED_S)
+        print(
+            f"processor, percent of one: {idle:.1f} alone, {quiet:.1f} with {TABS} tabs, "
+            f"{busy:.1f} with a metric a second besides"
+        )
+        print(f"memory: {process.memory_info().rss >> 20} MiB")
+    shutil.rmtree(options.scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def platform(home: Path):
+    """Runs a platform on free ports."""
+    ports = [free_port(), free_port()]
+    names = ("LAZULITE_PORT", "LAZULITE_SCORING_PORT")
+    environ = {**os.environ, "LAZULITE_HOME": str(home), **dict(zip(names, map(str, ports), strict=True))}
+    command = [sys.executable, "-m", "lazulite.cli.main", "up"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{ports[0]}"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_lazulite/status", timeout=5):
+                break
+            time.sleep(0.05)
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ask(url: str, method: str, path: str, body: object) -> None:
+    """Asks ARM for something of the workspace."""
+    form = b"grant_type=client_credentials&client_id=b&client_secret=x&scope=https://management.azure.com/.default"
+    with urllib.request.urlopen(f"{url}/t/oauth2/v2.0/token", form) as answer:
+        token = json.load(answer)["access_token"]
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    request = urllib.request.Request(
+        f"{url}{HERE}/{path}".rstrip("/"), json.dumps(body).encode(), headers, method=method
+    )
+    urllib.request.urlopen(request).read()
+
+
+def fill(home: Path, jobs: int, models: int) -> None:
+    """Writes finished jobs and models as rows."""
+    db = Database(f"sqlite:///{home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
+    states = ("Completed",) * 8 + ("Failed", "Canceled")
+    run = {"scope": HERE.scope, "experiment": "0", "kind": "azureml.scriptrun", "is_job": True, "parent": ""}
+    run |= {"description": "", "target": "serverless", "error": None, "is_archived": False, "created_by": "bench"}
+    run |= dict.fromkeys(("created_at", "started_at", "ended_at", "modified_at"), NOW)
+    job = {
+        "scope": HERE.scope,
+        "kind": "Command",
+        "token": "",
+        "compute": "serverless",
+        "nodes": 1,
+        "attempts": 1,
+        "warnings": [],
+    }
+    job["body"] = {
+        "command": "python train.py",
+        "environmentId": f"{HERE}/environments/e/versions/1",
+        "inputs": {},
+        "outputs": {},
+    }
+    asset = {
+        "scope": HERE.scope,
+        "kind": "models",
+        "etag": "e",
+        "is_archived": False,
+        "created_by": "b",
+        "modified_by": "b",
+    }
+    asset |= {"created_at": NOW, "modified_at": NOW}
+    uri = "azureml://datastores/workspaceblobstore/paths/m"
+    version = {
+        "properties": {"modelUri": uri, "modelType": "custom_model", "jobName": "filled1", "flavors": {}, "tags": {}}
+    }
+    for start in range(0, jobs, _BATCH):
+        numbers = range(start + 1, min(start + _BATCH, jobs) + 1)
+        names = {
+            n: {"number": n, "id": f"filled{n}", "key": f"filled{n}", "root": f"filled{n}", "name": f"run-{n}"}
+            for n in numbers
+        }
+        with db.write() as connection:
+            connection.execute(insert(tables.runs), [{**run, **names[n], "status": states[n % 10]} for n in numbers])
+            connection.execute(insert(tables.jobs), [{**job, "number": n, "state": states[n % 10]} for n in numbers])
+    for start in range(0, models, _BATCH):
+        names = [f"model-{n}" for n in range(start, min(start + _BATCH, models))]
+        with db.write() as connection:
+            rows = [
+                {**asset, "key": name, "name": name, "version": v, "body": b}
+                for name in names
+                for v, b in (("", {"properties": {}}), ("1", version))
+            ]
+            connection.execute(insert(tables.resources), rows)
+    db.close()
+
+
+def write_log(home: Path, megabytes: int) -> None:
+    """Gives one of the jobs a log of that size."""
+    folder = container_path(home, accounts.account_name(HERE), "azureml") / "ExperimentRun/dcid.filled500/user_logs"
+    folder.mkdir(parents=True)
+    block = b"".join(b"line %07d of a long log, with what lines say\n" % n for n in range(20_000))
+    with (folder / "std_log.txt").open("wb") as file:
+        for _ in range(megabytes * 1_000_000 // len(block)):
+            file.write(block)
+        file.write(b"the very last line\n")
+
+
+def served(url: str, page: str) -> list[float]:
+    """Asks for a page a few times; returns milliseconds."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        urllib.request.urlopen(url + page).read()
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def painted(browser: Browser, address: str) -> list[float]:
+    """Opens a page in new browsers; returns when its content was first painted, in milliseconds."""
+    found = []
+    for _ in range(3):
+        tab = browser.new_page()
+        tab.goto(address)
+        tab.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+        found.append(tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        tab.close()
+    return found
+
+
+def log_opened(browser: Browser, url: str) -> float:
+    """Opens the long log; returns when its last line was there, in milliseconds."""
+    tab = browser.new_page()
+    began = time.perf_counter()
+    tab.goto(f"{url}/runs/filled500?tab=logs")
+    tab.get_by_text("the very last line").wait_for()
+    took = (time.perf_counter() - began) * 1000
+    tab.close()
+    return took
+
+
+def used(process: psutil.Process, seconds: float) -> float:
+    """Returns the percentage of one processor that the platform uses over some time."""
+    before, began = process.cpu_times(), time.perf_counter()
+    time.sleep(seconds)
+    after = process.cpu_times()
+    return 100 * (after.user + after.system - before.user - before.system) / (time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def writing(url: str):
+    """Logs a metric of the watched run once a second."""
+    script = (
+        "import json, time, urllib.request, itertools\n"
+        "for step in itertools.count():\n"
+        "    point = {'key': 'loss', 'value': 1, 'timestamp': step, 'step': step}\n"
+        "    body = {'run_id': 'filled500', 'metrics': [point]}\n"
+        f"    address = '{url}/mlflow/v2.0{HERE}/api/2.0/mlflow/runs/log-batch'\n"
+        "    headers = {'content-type': 'application/json'}\n"
+        "    request = urllib.request.Request(address, json.dumps(body).encode(), headers)\n"
+        "    urllib.request.urlopen(request).read(); time.sleep(1)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
+if __name__ == "__main__":
+    main()
