@@ -70,7 +70,7 @@ class Next:
     start: new children. cancel: the steps of children to be ended. end: how the parent ends; children that still run
     are cancelled first, and it ends when they have. outputs: what its body's outputs become. look_again_s: when to be
     asked again although no child has changed, None for never. files: to be written before all, by a datastore's URI.
-    properties: of the parent's run.
+    properties, tags: of the parent's run.
     """
 
     start: Sequence[NewJob] = ()
@@ -80,6 +80,12 @@ class Next:
     look_again_s: float | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def said(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Returns what the parent's run is to say of itself."""
+        return self.properties, self.tags
 
 
 class Course(Protocol):

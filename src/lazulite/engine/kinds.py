@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.engine import folders, parallel, spec
+from lazulite.engine.automl import course as automl
 from lazulite.engine.courses import Course, Scene
 from lazulite.engine.pipeline import accept, course
 from lazulite.engine.spec import JobSpec
@@ -51,6 +52,7 @@ KINDS: Mapping[str, Leaf | Parent] = {
     "Command": Leaf(spec.spec_of),
     "Parallel": Leaf(parallel.spec_of),
     "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),
+    "AutoML": Parent(automl.accept, automl.begin, automl.RUN_TYPE, metric_of=automl.metric_of),
     "Sweep": Parent(
         sweep.accept, sweep.begin, sweep.RUN_TYPE, log="azureml-logs/hyperdrive.txt", metric_of=sweep.metric_of
     ),

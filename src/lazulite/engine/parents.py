@@ -119,7 +119,7 @@ class _Life:
         self._unheard: set[int] = set()
         self._heard: set[int] = set()
         self._look_again_s: float | None = None
-        self._noted: Mapping[str, str] = {}
+        self._noted: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
         kind = kinds.find(job.kind)
         assert isinstance(kind, Parent)
         with tools.db.read() as connection:
@@ -223,7 +223,7 @@ class _Life:
 
     def _do(self, then: Next) -> list[Child]:
         """Starts and cancels children; returns those that are new."""
-        if not (then.start or then.cancel or then.files or then.properties != self._noted):
+        if not (then.start or then.cancel or then.files or then.said != self._noted):
             return []
         made: list[Child] = []
         for start in range(0, max(1, len(then.start)), _A_TRANSACTION):
@@ -256,9 +256,10 @@ class _Life:
         return [self._children.write(connection, draft, now, self._say) for draft in drafts]
 
     def _note(self, connection: Connection, then: Next) -> None:
-        if then.properties != self._noted:
+        if then.said != self._noted:
             entries.put(connection, self.job.number, "property", then.properties)
-            self._noted = then.properties
+            entries.put(connection, self.job.number, "tag", then.tags)
+            self._noted = then.said
 
     def _has_ended(self, then: Next) -> bool:
         """Ends the parent, once no child runs any more; those that do are cancelled."""
