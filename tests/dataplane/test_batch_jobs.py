@@ -29,7 +29,7 @@ def batch(plane: Plane) -> Plane:
         found = resources.get(connection, Place(HERE.scope, "datastores", "workspaceblobstore"))
         assert found
         store = found.body["properties"]
-    for name in ("data/a", "code/score.py", "model/w"):
+    for name in ("data/a", "table/MLTable", "code/score.py", "model/w"):
         path = blob_path(plane.parts.settings.home, store["accountName"], store["containerName"], name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -81,6 +81,7 @@ def test_settings_of_the_invocation_win_one_by_one(batch: Plane) -> None:
     [
         ({"inputData": {"d": {"uri": "azureml:d@latest"}}}, f"{HERE}/data/d/versions/1", "uri_file"),
         ({"inputData": {"d": {"uri": f"{STORE}//data/a"}}}, f"{STORE}/data/a", "uri_file"),
+        ({"inputData": {"d": {"jobInputType": "MLTable", "uri": f"{STORE}/table"}}}, f"{STORE}/table", "mltable"),
         ({"inputData": {"d": {"uri": "https://example.org/x"}}}, "https://example.org/x", "uri_folder"),
         ({"dataset": {"dataInputType": "DataUrl", "Path": f"{STORE}/data"}}, f"{STORE}/data", "uri_folder"),
         ({"dataset": {"DatasetName": "d", "DatasetVersion": "1"}}, f"{HERE}/data/d/versions/1", "uri_file"),
