@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.errors import BadRequest
+from lazulite.errors import BadRequest, NotImplementedHere
 from lazulite.ids import WorkspaceId, parse_asset
 from lazulite.store import assets
 
 # Source: azure-ai-ml 1.35.2 constants/_component.py, ComponentParameterTypes.
 PRIMITIVE = ("integer", "number", "boolean", "string")
+# Where a step of type automl says what tables go in.
+# Source: azure-ai-ml 1.35.2 _schema/automl/table_vertical/table_vertical.py.
+AUTOML_DATA = ("training_data", "validation_data", "test_data")
 _TRUTHS = ("true", "false")
 
 
@@ -60,12 +63,31 @@ def find(connection: Connection, workspace: WorkspaceId, reference: str) -> Comp
 
 
 def of_spec(identifier: str, spec: Mapping[str, Any]) -> Component:
-    """Reads a component's spec; what the component is called stands in it."""
+    """Reads a component's spec; what the component is called stands in it.
+
+    Raises NotImplementedHere for one that imports data, which is a command called import on the wire.
+    """
+    if spec.get("type") == "import" or spec.get("command") == "import":
+        raise NotImplementedHere(
+            f"{identifier} imports data, which Lazulite does not do.",
+            hint="Fetch the data in a command, or register it as a data asset.",
+        )
     ports = [
         {name: _port(name, one) for name, one in fields.nested(spec, f"componentSpec.{field}").items()}
         for field in ("inputs", "outputs")
     ]
     return Component(identifier, str(spec.get("name") or ""), str(spec.get("type") or "command"), spec, *ports)
+
+
+def of_automl(node: Mapping[str, Any]) -> Component:
+    """Makes up the component of a step of type automl, which has none: its tables go in, what it names comes out."""
+    outputs = {
+        name: Port(name, str(one.get("job_output_type") or one.get("type") or "mlflow_model"))
+        for name, one in fields.nested(node, "outputs").items()
+        if isinstance(one, dict)
+    }
+    inputs = {name: Port(name, "mltable", is_optional=name != AUTOML_DATA[0]) for name in AUTOML_DATA}
+    return Component("", "automl", "automl", {}, inputs, outputs)
 
 
 def _port(name: str, one: Mapping[str, Any]) -> Port:
