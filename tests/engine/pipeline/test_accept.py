@@ -5,7 +5,9 @@ import json
 import pytest
 
 from lazulite.engine import states
+from lazulite.engine.pipeline import accept, bodies, values
 from lazulite.errors import BadRequest, NotImplementedHere
+from tests.engine.conftest import HERE
 from tests.engine.pipeline.conftest import literal, made_by, node
 
 DATA = {"uri": "azureml://datastores/workspaceblobstore/paths/there", "job_input_type": "uri_folder"}
@@ -206,3 +208,37 @@ def test_a_body_is_kept_with_versions_and_places(home):
     assert job.body["outputs"]["all"]["jobOutputType"] == "uri_folder"
     assert job.body["outputs"]["all"]["uri"].endswith(f"/paths/azureml/{job.name}/all/")
     assert json.dumps(job.body)
+
+
+def test_an_automl_step_becomes_an_automl_job_whose_tables_steps_may_make(home):
+    home.component("table", "true", {}, {"t": "mltable"})
+    home.component("use", "true", {"m": "mlflow_model"}, {})
+    train = {
+        "type": "automl",
+        "task": "regression",
+        "primary_metric": "r2_score",
+        "target_column_name": "price",
+        "training_data": "${{parent.jobs.t.outputs.t}}",
+        "limits": {"max_trials": 1, "timeout_minutes": 5},
+        "training": {"enable_stack_ensemble": False},
+        "computeId": "cpu",
+        "outputs": {"best": {"job_output_type": "mlflow_model"}},
+    }
+    jobs = {"t": node("table"), "a": train, "u": node("use", inputs={"m": made_by("a", "best")})}
+    job = home.job(home.submit_pipeline(jobs, wake=False))
+    assert job.body["jobs"]["a"] == train
+    with home.db.read() as connection:
+        found = accept.read(connection, HERE, job.body)
+    place = values.Value("mltable", "azureml://datastores/workspaceblobstore/paths/t/", is_made=True)
+    drawn = bodies.body_of(found.frame, found.graph.steps["a"], {"parent.jobs.t.outputs.t": place})
+    assert drawn.body["taskDetails"] == {
+        "taskType": "Regression",
+        "primaryMetric": "r2_score",
+        "targetColumnName": "price",
+        "trainingData": {"jobInputType": "mltable", "uri": place.text},
+        "limitSettings": {"maxTrials": 1, "timeout": "PT5M"},
+        "trainingSettings": {"enableStackEnsemble": False},
+        "featurizationSettings": {},
+    }
+    with pytest.raises(BadRequest, match=r"jobs.u.inputs.m has .*step \"a\" has no output \"worst\". It has best."):
+        home.submit_pipeline({**jobs, "u": node("use", inputs={"m": made_by("a", "worst")})})

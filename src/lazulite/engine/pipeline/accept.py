@@ -78,7 +78,7 @@ def accept(scene: Scene, name: str, body: Mapping[str, Any], pending: Collection
 
 
 def _kept(step: Step) -> dict[str, Any]:
-    if not step.component:
+    if not step.component or not step.component.id:
         return dict(step.node)
     if step.type == "sweep":
         return {**step.node, "trial": {**step.node["trial"], "componentId": step.component.id}}
@@ -182,9 +182,6 @@ def _check_step(scene: Scene, found: Read, step: Step, world: values.World) -> l
     """Checks a step; returns the pipeline's outputs that it makes, each with its type."""
     if step.type in CONTROL:
         return _check_control(found, step, world)
-    if not step.component:
-        scene.check({"jobType": graph.JOB_TYPES[step.type]}, ())
-        return []
     drawn = _drawn(found, step, world)
     try:
         scene.check(drawn.body, drawn.pending)
@@ -214,7 +211,7 @@ def _drawn(found: Read, step: Step, world: values.World) -> Drawn:
         drawn = [bodies.body_of(found.frame, step, world, one) for one in items.values()] if items else []
         if drawn:
             return drawn[0]
-    sent = step.node.get("inputs") or {}
+    sent = step.inputs
     unset = {name: Value("", is_pending=True) for name in step.component.inputs if name not in sent}
     return bodies.body_of(found.frame, step, world, unset)
 

@@ -7,7 +7,7 @@ from typing import Any
 from lazulite import fields
 from lazulite.engine.pipeline import components, values
 from lazulite.engine.pipeline.components import Component, Port
-from lazulite.engine.pipeline.graph import JOB_TYPES, Step
+from lazulite.engine.pipeline.graph import AUTOML, JOB_TYPES, Step
 from lazulite.engine.pipeline.values import INPUT, OUTPUT, Value, World
 from lazulite.engine.spec import LITERAL, TYPES
 from lazulite.errors import BadRequest
@@ -82,11 +82,14 @@ def body_of(frame: Frame, step: Step, world: World, given: Mapping[str, Value] |
         "properties": step.node.get("properties") or {},
         "inputs": {name: _sent(value, component.inputs[name]) for name, value in inputs.items()},
         "outputs": _outputs(frame, step, component, world),
-        "componentId": component.id,
+        "componentId": component.id or None,
         **_SPECIFIC[step.type](frame, step, component, world),
     }
     kept = {name: one for name, one in body.items() if one is not None}
-    return Drawn(kept, [name for name, value in inputs.items() if value.is_pending])
+    pending = [name for name, value in inputs.items() if value.is_pending]
+    if step.type == AUTOML:  # whose tables are among its details
+        kept["taskDetails"] |= {_camel_name(name): one for name, one in kept.pop("inputs").items()}
+    return Drawn(kept, pending)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _Inputs:
     world: World
 
     def all(self, given: Mapping[str, Value], searched: Collection[str]) -> dict[str, Value]:
-        sent = fields.nested(self.step.node, f"{self.step.field}.inputs")
+        sent = self.step.inputs
         for name in sent:
             if name not in self.component.inputs:
                 raise BadRequest(
@@ -313,7 +316,33 @@ def _sweep(frame: Frame, step: Step, component: Component, world: World) -> dict
     }
 
 
-_SPECIFIC = {"command": _command, "parallel": _parallel, "pipeline": _pipeline, "sweep": _sweep}
+def _automl(frame: Frame, step: Step, component: Component, world: World) -> dict[str, Any]:
+    """Returns an AutoML job's details as the wire has them outside of pipelines, where all is named otherwise.
+
+    Source: azure-ai-ml 1.35.2 entities/_job/automl/tabular, _to_rest_object beside _to_dict.
+    """
+    own = ("type", "name", "inputs", "outputs", "task", "limits", "training", "featurization", "computeId", "compute")
+    kept = {name: one for name, one in step.node.items() if name not in own + components.AUTOML_DATA + _OF_A_NODE}
+    filled = {name: one for name, one in values.filled(kept, world, step.field).items() if one is not None}
+    folds = filled.pop("n_cross_validations", None)
+    limits = values.filled(_mapping(step.node, "limits"), world, f"{step.field}.limits")
+    timed = {name.removesuffix("_minutes"): f"PT{one}M" for name, one in limits.items() if name.endswith("_minutes")}
+    plain = {name: one for name, one in limits.items() if not name.endswith("_minutes")}
+    details = {
+        **_camel(filled),
+        "taskType": "".join(part.capitalize() for part in str(step.node.get("task") or "").split("_")),
+        "limitSettings": _camel({**plain, **timed}),
+        "trainingSettings": _camel(_mapping(step.node, "training")),
+        "featurizationSettings": _camel(_mapping(step.node, "featurization")),
+    }
+    if folds is not None:
+        details["nCrossValidations"] = {"mode": "Auto"} if folds == "auto" else {"mode": "Custom", "value": folds}
+    return {"taskDetails": details, "computeId": _compute(frame, step, world)}
+
+
+# What any node may say besides what makes it a step of its type.
+_OF_A_NODE = ("display_name", "description", "tags", "properties", "experiment_name", "_source", "identity", "services")
+_SPECIFIC = {"command": _command, "parallel": _parallel, "pipeline": _pipeline, "sweep": _sweep, "automl": _automl}
 
 
 def _expression(one: Any, field: str) -> list[Any]:

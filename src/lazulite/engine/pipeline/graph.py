@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazulite import fields
-from lazulite.engine.pipeline.components import Component
+from lazulite.engine.pipeline.components import AUTOML_DATA, Component, of_automl
 from lazulite.engine.pipeline.values import bindings_of, made_by
 from lazulite.errors import BadRequest, NotFound, NotImplementedHere
 
 # Steps that become jobs, by the type of node, and the jobType that each becomes.
 JOB_TYPES = {"command": "Command", "parallel": "Parallel", "pipeline": "Pipeline", "sweep": "Sweep", "automl": "AutoML"}
+AUTOML = "automl"
 IF_ELSE, DO_WHILE, PARALLEL_FOR = "if_else", "do_while", "parallel_for"
 LOOPS = (DO_WHILE, PARALLEL_FOR)
 CONTROL = (IF_ELSE, *LOOPS)
@@ -25,7 +26,7 @@ _MOST_ITERATIONS = 1000  # Source: azure-ai-ml 1.35.2 constants/_common.py, DO_W
 
 @dataclass(frozen=True)
 class Step:
-    """One node of a pipeline. component: None of what has none, control flow and AutoML."""
+    """One node of a pipeline. component: None of control flow; made up for AutoML, which has none."""
 
     name: str
     type: str
@@ -36,6 +37,17 @@ class Step:
     def field(self) -> str:
         """Returns where it stands in the body."""
         return f"jobs.{self.name}"
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Returns what it says of its inputs, by their names; AutoML says it in fields of the node."""
+        if self.type != AUTOML:
+            return fields.nested(self.node, f"{self.field}.inputs")
+        given = {name: self.node[name] for name in AUTOML_DATA if self.node.get(name) is not None}
+        return {
+            name: {**one, "uri": one.get("uri") or one.get("path")} if isinstance(one, dict) else {"value": one}
+            for name, one in given.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -91,8 +103,10 @@ def _step(name: str, node: Mapping[str, Any], component: Callable[[str], Compone
         )
     holder, field = (fields.nested(node, f"jobs.{name}.trial"), "trial.") if kind == "sweep" else (node, "")
     reference = fields.text(holder, f"jobs.{name}.{field}componentId")
-    if kind in CONTROL or (kind == "automl" and not reference):
+    if kind in CONTROL:
         return Step(name, kind, node)
+    if kind == AUTOML:
+        return Step(name, kind, node, of_automl(node))
     target = f"properties.jobs.{name}.{field}componentId"
     if not reference:
         raise BadRequest(f"jobs.{name}.{field}componentId must name a component, but is missing.", target=target)
