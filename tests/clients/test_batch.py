@@ -1,5 +1,8 @@
 """Batch endpoints by the official SDK and by plain HTTP: deployed, invoked in every way, listed, cancelled, fetched."""
 
+import functools
+import http.server
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,6 +215,16 @@ def test_azures_documented_request_starts_a_job_that_its_address_tells_of(number
     shown = requests.get(f"{numbers.scoring_uri}/{job}", headers=numbers.headers, timeout=30).json()
     assert shown["properties"]["status"] == "Completed"
     assert numbers.ml.jobs.get(job).experiment_name == "by-rest"
+
+
+def test_a_file_on_the_web_is_fetched_and_scored(numbers, tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=numbers.folder / "data")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}/4.txt"
+        job = numbers.invoke(input=Input(type=AssetTypes.URI_FILE, path=address))
+        assert numbers.results(job.name, tmp_path) == ["4.txt 40 of 1"]
+        web.shutdown()
 
 
 @pytest.mark.parametrize(
