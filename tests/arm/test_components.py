@@ -23,13 +23,8 @@ def put(arm: Arm, name: str, spec: Any, version: str = "1", **properties: Any) -
 
 
 def test_a_spec_is_kept_as_it_is_sent_less_its_nulls(arm: Arm) -> None:
-    sent = {
-        **COMMAND,
-        "inputs": {"x": {"type": "integer", "default": "1", "max": None}},
-        "code": None,
-        "odd": [None, 1],
-    }
-    answer = put(arm, "c", sent, "7")
+    inputs: dict[str, Any] = {"x": {"type": "integer", "default": "1", "max": None}}
+    answer = put(arm, "c", {**COMMAND, "inputs": inputs, "code": None, "odd": [None, 1]}, "7")
     kept = answer.body["properties"]["componentSpec"]
     del inputs["x"]["max"]
     assert kept == {**COMMAND, "inputs": inputs, "odd": [None, 1], "name": "c", "version": "7"}
