@@ -1,8 +1,10 @@
 """The shape of the command line as data: groups of commands with their flags, and the parser made from them."""
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from lazulite.errors import LazuliteError
@@ -118,6 +120,22 @@ def find(group: Group, words: Sequence[str]) -> tuple[Command, Sequence[str]] | 
         if list(words[: len(verb)]) == verb:
             return command, words[len(verb) :]
     return None
+
+
+def with_files(word: str) -> str:
+    """Puts a file's content where a word is `@path` or `--flag=@path`; `@-` is standard input.
+
+    A path that cannot be read leaves the word as it is. Source: azure-cli-core 2.91, commands/__init__.py.
+    """
+    name, equals, value = word.partition("=")
+    candidate = value if equals else name
+    if not candidate.startswith("@") or candidate == "@":
+        return word
+    try:
+        content = sys.stdin.read() if candidate == "@-" else Path(candidate[1:]).expanduser().read_text()
+    except (OSError, UnicodeDecodeError):
+        return word
+    return f"{name}{equals}" * bool(equals) + content.rstrip("\n")
 
 
 def unknown(word: str, program: str, known: Iterable[str]) -> Misuse:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from lazulite import __version__, settings
-from lazulite.cli import grammar, output, profile
+from lazulite.cli import grammar, late, output, profile
 from lazulite.cli.grammar import Command, Group, Misuse
 from lazulite.errors import LazuliteError
 
@@ -48,8 +48,28 @@ EXIT_FAILED, EXIT_MISUSED, EXIT_NOT_FOUND = 1, 2, 3
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit code: 0, 1 failed, 2 misused, 3 not found, as az has them."""
-    words = sys.argv[1:] if words is None else words
+    """Runs one command line and returns its exit code: 0, 1 failed, 2 misused, 3 not found, as az has them.
+
+    A command that needs azure-ai-ml is begun again by a process that has it loaded, or here once it is.
+    """
+    words = sys.argv[1:] if words is None else list(words)
+    if words[:1] == ["az"]:
+        words = ["az", *map(grammar.with_files, words[1:])]
+    try:
+        return answer(words)
+    except late.Wanted:
+        own, warm = settings.read(), late.load("warm")
+        where = warm.address_of(own)
+    code: int | None = warm.ask(where, words)
+    if code is None:
+        late.load("sdk")
+        code = answer(words)
+        warm.stay(where, own.home, answer)
+    return code
+
+
+def answer(words: Sequence[str]) -> int:
+    """Runs one command line whose words are final. Raises late.Wanted when it needs azure-ai-ml first."""
     try:
         _run(words)
         sys.stdout.flush()

@@ -85,10 +85,10 @@ class Noun:
 
 
 def sdk() -> ModuleType:
-    """Loads what makes entities of YAML files, and with it azure-ai-ml, which takes seconds."""
+    """Returns what makes entities of YAML files. Raises late.Wanted, which main sees to, before that is loaded."""
     for name in ("azure", "azure.ai.ml._utils._experimental"):  # its remarks on its own experimental classes
         logging.getLogger(name).setLevel(logging.ERROR)
-    return late.load("sdk")
+    return late.sdk()
 
 
 def show_page(address: str) -> None:

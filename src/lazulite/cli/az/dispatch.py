@@ -5,7 +5,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -46,7 +45,6 @@ AZ_VERSION, ML_VERSION = "2.77.0", "2.37.2"
 
 def run(words: Sequence[str]) -> None:
     """Answers one command line of az. Raises NotImplementedHere for one that nobody here answers."""
-    words = [with_files(word) for word in words]
     if not words or words[0] in ("-h", "--help", "help"):
         print(
             main.list_groups(
@@ -61,22 +59,6 @@ def run(words: Sequence[str]) -> None:
         main.run_group("az", words, COMMANDS, other=lambda: _hand_over(words))
     else:
         _hand_over(words)
-
-
-def with_files(word: str) -> str:
-    """Puts a file's content where a word is `@path` or `--flag=@path`; `@-` is standard input.
-
-    A path that cannot be read leaves the word as it is. Source: azure-cli-core 2.91, commands/__init__.py.
-    """
-    name, equals, value = word.partition("=")
-    candidate = value if equals else name
-    if not candidate.startswith("@") or candidate == "@":
-        return word
-    try:
-        content = sys.stdin.read() if candidate == "@-" else Path(candidate[1:]).expanduser().read_text()
-    except (OSError, UnicodeDecodeError):
-        return word
-    return f"{name}{equals}" * bool(equals) + content.rstrip("\n")
 
 
 def _ml(words: Sequence[str]) -> None:
