@@ -165,7 +165,10 @@ def _csv(content: bytes, name: str) -> tabular.Rows:
 def _table(rows: tabular.Rows) -> Html:
     if not rows.rows and not rows.names:
         return s.muted(rows.note or "No rows.")
-    names, body = (rows.names, rows.rows) if rows.names else (rows.rows[0], rows.rows[1:])
+    names, body = rows.names, rows.rows
+    if not names and not any(map(_is_number, body[0])):  # a first row of words alone names the columns
+        names, body = body[0], body[1:]
+    names = names or [str(number + 1) for number in range(max(map(len, body)))]
     return join(
         s.muted(rows.note) if rows.note else None,
         s.grid(
@@ -175,6 +178,14 @@ def _table(rows: tabular.Rows) -> Html:
             empty=s.muted(f"Columns: {', '.join(names)}; no rows."),
         ),
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _hexadecimal(head: bytes) -> Html:

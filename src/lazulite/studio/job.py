@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject, Reply
-from lazulite.studio import job_acts, job_parts, jobs, pipeline, records, run, sweep
+from lazulite.studio import batch_job, job_acts, job_parts, jobs, pipeline, records, run, sweep
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, join, li, ol, pre, span, strong
 from lazulite.studio.inside import segment
@@ -78,6 +78,7 @@ def overview(found: Run) -> Html:
     tiles = [_tile(found, one) for one in metrics[:_ONE_METRIC_TILES]]
     main = [
         s.card("Time line", _line(found), beside=s.span_of(found.record["startTimeUtc"], found.record["endTimeUtc"])),
+        batch_job.cards(found),
         div(tiles, class_="tiles") if tiles else None,
         _inputs(found),
         _outputs(found),

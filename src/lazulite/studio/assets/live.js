@@ -82,7 +82,8 @@ async function pulse() {
     pause = Math.max(pause, pause_ms);
     if (isDown) say("The platform is back.");
     isDown = false;
-    if (state !== last && !document.hidden) await refresh();
+    const moves = document.querySelector("[data-poll]"); // shows a file, which no transaction tells of
+    if ((state !== last || moves) && !document.hidden) await refresh();
   } catch {
     if (!isDown) say("The platform does not answer; this page goes on when it is back.", "bad");
     isDown = true;
