@@ -51,7 +51,10 @@ def _say(line: str) -> None:
 
 def _host(arguments: Arguments) -> str:
     """Returns the host of the registry that is meant, which may be named by it."""
-    return f"{str(arguments.name).lower().removesuffix(_SUFFIX)}{_SUFFIX}"
+    name = str(arguments.name).lower().removesuffix(_SUFFIX)
+    if not name:
+        raise Misuse("--name is empty, but must name a container registry.")
+    return f"{name}{_SUFFIX}"
 
 
 def _names(arguments: Arguments) -> list[str]:
