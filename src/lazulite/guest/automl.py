@@ -11,7 +11,9 @@ import json
 import os
 import pickle
 import traceback
+import warnings
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, Iterator
 
 from . import automl_data, automl_metrics, automl_models
@@ -21,11 +23,13 @@ _SEED = 7
 # Source: learn.microsoft.com/azure/machine-learning/how-to-configure-auto-train, Training, validation, and test data.
 _FEW_ROWS, _MANY_ROWS, _HELD_BACK = 1000, 20_000, 0.1
 _EXAMPLES = 5
+_NEEDED = ("scikit-learn", "lightgbm", "pandas", "numpy", "cloudpickle")
 
 
 def main(arguments: "list[str]") -> int:
     """Runs the trial; what is wrong with the data is said in a sentence, all else by its traceback."""
     plan = json.loads(os.environ["LAZULITE_AUTOML"])
+    warnings.filterwarnings("ignore", "X does not have valid feature names")  # LightGBM within a pipeline
     try:
         _run(plan)
     except Unreadable as error:
@@ -139,7 +143,14 @@ def _keep(mlflow: Any, model: Any, rows: _Rows) -> None:
     with open("outputs/model.pkl", "wb") as file:
         pickle.dump(model, file)
     examples = rows.features.head(_EXAMPLES)
+    whole = examples.select_dtypes("integer").columns  # a later row may have a gap where these have none
+    examples = examples.astype(dict.fromkeys(whole, float))
     signature = import_module("mlflow.models").infer_signature(examples, model.predict(examples))
     import_module("mlflow.sklearn").save_model(
-        model, "outputs/mlflow-model", signature=signature, input_example=examples
+        model,
+        "outputs/mlflow-model",
+        signature=signature,
+        input_example=examples,
+        serialization_format="cloudpickle",
+        pip_requirements=["%s==%s" % (name, version(name)) for name in _NEEDED],  # to find them takes MLflow long
     )
