@@ -37,6 +37,10 @@ class Settings:
     region: str = _setting("LAZULITE_REGION", "eastus", "The region of everything that names none.")
     scoring_scheme: str = _setting("LAZULITE_SCORING_SCHEME", "http", "Scheme of `scoringUri`: http or https.")
 
+    container_engine: str = _setting(
+        "LAZULITE_CONTAINER_ENGINE", "", "What runs images: docker or podman, found if not said; none: no engine."
+    )
+
     @property
     def sockets(self) -> Path:
         """Returns the folder of the guests' unix sockets, short enough for the 108 bytes that Linux allows."""

@@ -102,7 +102,6 @@ def test_heredocs_are_read_as_commands(tmp_path):
         "RUN pip uninstall -y numpy",
         "COPY --from=builder /x /y",
         "ADD https://example.org/x.tgz /x",
-        'CMD ["python", "app.py"]',
         "ONBUILD RUN x",
         "FROBNICATE now",
     ],

@@ -41,6 +41,19 @@ class Dockerfile:
     asked: CondaFile
     has_own_python: bool
     apt: tuple[str, ...]
+    program: "Program"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a container of the image would run. words: ENTRYPOINT and CMD; folder: WORKDIR; files: what COPY put where.
+
+    files: (source in the context, path in the image), a folder's contents at that path, a file under it.
+    """
+
+    words: tuple[str, ...]
+    folder: str
+    files: tuple[tuple[Path, str], ...]
 
 
 @dataclass
@@ -54,6 +67,8 @@ class _Stage:
     variables: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
     copies: list[tuple[list[str], str]] = field(default_factory=list)
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
     def note(self, text: str) -> None:
         self.asked = replace(self.asked, notes=(*self.asked.notes, text))
@@ -85,7 +100,20 @@ def read(path: str, root: Path) -> Dockerfile:
     if stage is None:
         raise place.error("there is no FROM in it.")
     variables = {name: value for name, value in stage.asked.variables.items() if name not in _OF_THE_IMAGE}
-    return Dockerfile(stage.base, replace(stage.asked, variables=variables), stage.has_own_python, stage.apt)
+    asked = replace(stage.asked, variables=variables)
+    return Dockerfile(stage.base, asked, stage.has_own_python, stage.apt, _program(stage, root))
+
+
+def _program(stage: _Stage, root: Path) -> Program:
+    files = []
+    for sources, destination in stage.copies:
+        found = [path for pattern in sources for path in _matching(root, pattern) if path.exists()]
+        for path in found:
+            is_into = len(found) > 1 or destination.endswith(("/", "/.")) or destination == stage.folder
+            files.append(
+                (path, destination if path.is_dir() or not is_into else posixpath.join(destination, path.name))
+            )
+    return Program((*stage.entrypoint, *stage.command), stage.folder, tuple(files))
 
 
 def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
@@ -135,7 +163,11 @@ def _read_instruction(stage: _Stage, name: str, rest: str, given: Mapping[str, s
     elif name in ("COPY", "ADD"):
         _copy(stage, _substitute(rest, stage.variables), at)
     elif name in ("CMD", "ENTRYPOINT"):
-        stage.note(f"{at}: {name} is not run: Lazulite starts the code itself.")
+        words = tuple(_exec_form(rest, at) or ("/bin/sh", "-c", rest))
+        if name == "CMD":
+            stage.command = words
+        else:
+            stage.entrypoint, stage.command = words, ()
     elif name not in ("USER", "EXPOSE", "LABEL", "MAINTAINER", "SHELL", "STOPSIGNAL", "VOLUME", "HEALTHCHECK"):
         stage.note(f"{at}: {name} is not understood.")
 

@@ -36,12 +36,11 @@ def has_docker_api(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("DOCKER_CONTEXT")) or _listens(_DOCKER_SOCKET)
 
 
-def find(environ: Mapping[str, str]) -> Engine | None:
+def find(environ: Mapping[str, str], named: str) -> Engine | None:
     """Returns the engine to run images with: docker where its engine answers, else podman; None without either.
 
-    LAZULITE_CONTAINER_ENGINE names the program instead, or `none`.
+    named: the setting container_engine, a program or `none`, "" to look for one.
     """
-    named = environ.get("LAZULITE_CONTAINER_ENGINE", "")
     if named == "none":
         return None
     programs = (named,) if named else ("docker", "podman")
@@ -70,9 +69,7 @@ def _listens(path: Path) -> bool:
 def _answers(program: str, variables: Mapping[str, str]) -> bool:
     command = (program, "info", "--format", "json" if Path(program).name == "podman" else "{{.ServerVersion}}")
     try:
-        done = subprocess.run(
-            command, env=dict(variables), capture_output=True, timeout=_ANSWERS_WITHIN_S, check=False
-        )
+        done = subprocess.run(command, env=dict(variables), capture_output=True, timeout=_ANSWERS_WITHIN_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -9,7 +9,7 @@ import sys
 IS_HERE = sys.platform == "linux"
 
 # Source: linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h.
-CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = (
     1 << 10,
@@ -30,10 +30,10 @@ def unshare(flags: int) -> None:
     _check(_LIBC.unshare(ctypes.c_int(flags)), "unshare")
 
 
-def mount(source: str | None, target: str, flags: int) -> None:
-    """Mounts, binds or remounts."""
-    paths = [os.fsencode(path) if path else None for path in (source, target)]
-    _check(_LIBC.mount(paths[0], paths[1], None, ctypes.c_ulong(flags), None), target)
+def mount(source: str | None, target: str, flags: int, kind: str | None = None, options: str | None = None) -> None:
+    """Mounts, binds or remounts. kind: of file system; options: its own, `lowerdir=/a,upperdir=/b`."""
+    texts = [os.fsencode(text) if text else None for text in (source, target, kind, options)]
+    _check(_LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), target)
 
 
 def set_parent_death_signal(number: int) -> None:

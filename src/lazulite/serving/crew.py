@@ -10,8 +10,10 @@ from pathlib import Path
 from lazulite.artifacts import lines
 from lazulite.errors import LazuliteError
 from lazulite.serving import routing, workers
+from lazulite.serving.containers import SCORING_PATH
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
+_SCORE = "/score"
 _ASLEEP = "asleep"
 _BACKOFF_FIRST_S = 0.5
 _BACKOFF_LAST_S = 60.0
@@ -61,7 +63,12 @@ class Crew:
     @property
     def protocol(self) -> routing.Protocol:
         """Returns what its workers speak, all of them the same."""
-        return "http" if any(spec.guest == "triton" for spec in self.specs) else "frames"
+        return "http" if any(spec.guest != "score" for spec in self.specs) else "frames"
+
+    @property
+    def scoring_path(self) -> str:
+        """Returns where its workers take scores."""
+        return self.specs[0].variables.get(SCORING_PATH, _SCORE) if self.specs else _SCORE
 
     @property
     def broken(self) -> WorkerState | None:
@@ -71,7 +78,7 @@ class Crew:
     def routes(self) -> tuple[routing.Worker, ...]:
         """Returns the workers that can be given requests now."""
         return tuple(
-            routing.Worker(member.spec.id, f"unix:{member.spec.socket}", member.worker.pid, member.spec.slots)
+            routing.Worker(member.spec.id, member.state.address, member.worker.pid, member.spec.slots)
             for member in self.members
             if member.state.kind == "ready"
         )

@@ -37,7 +37,8 @@ class Deployment:
     """How requests of one deployment are answered.
 
     queue: requests that may wait beyond those being worked on. max_wait_ms: how long they may. timeout_ms: how long the
-    model may take. scoring_path: the one path that reaches a worker of frames; a worker of http gets every path.
+    model may take. scoring_path: the one path that reaches a worker of frames; a worker of http gets every path,
+    and what comes to /score there.
     swagger: the JSON file that answers /swagger.json; None when a worker answers that itself. is_asleep: there is no
     worker since nobody asked for long; a request wakes one up, and may wait wake_ms for it.
     """

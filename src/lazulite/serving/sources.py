@@ -11,8 +11,9 @@ from lazulite.environments import registered
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest
 from lazulite.ids import WorkspaceId, parse_asset
-from lazulite.serving import collecting, mlflow_models, triton_models
+from lazulite.serving import collecting, containers, mlflow_models, triton_models
 from lazulite.serving.collecting import Place
+from lazulite.serving.containers import Inference
 from lazulite.serving.wanted import DeploymentSpec
 from lazulite.serving.workers import Guest
 from lazulite.store import assets, datastores
@@ -47,6 +48,7 @@ class Sources:
     model: Model | None
     environment: Registered
     guest: Guest = "score"
+    inference: Inference | None = None
     collected: Mapping[str, Place] = field(default_factory=dict)
 
 
@@ -63,13 +65,14 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, 
     if model and triton_models.is_one(model.kind) and not spec.code:
         reference = spec.environment
         found = registered.find(connection, home, workspace, reference) if reference else triton_models.environment()
-        if collected:
-            raise BadRequest(
-                "Triton's requests and answers cannot be collected.",
-                target="properties.dataCollector",
-                hint="Leave data_collector out.",
-            )
+        _refuse_collecting(collected)
         return Sources(None, "", model, found, "triton")
+    if spec.environment and not spec.code:
+        own = registered.find(connection, home, workspace, spec.environment)
+        inference = containers.inference_of(own)
+        if inference:
+            _refuse_collecting(collected)
+            return Sources(None, "", model, own, "contained", inference)
     return Sources(
         *_code(connection, home, workspace, spec),
         model,
@@ -78,14 +81,23 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, 
     )
 
 
+def _refuse_collecting(collected: Mapping[str, Place]) -> None:
+    if collected:
+        raise BadRequest(
+            "Requests and answers of a server of its own cannot be collected: only those of scoring scripts are.",
+            target="properties.dataCollector",
+            hint="Leave data_collector out.",
+        )
+
+
 def _code(connection: Connection, home: Path, workspace: WorkspaceId, spec: DeploymentSpec) -> tuple[Path, str]:
     if not spec.code or not spec.scoring_script:
         raise BadRequest(
-            "The deployment has no code_configuration, its model is not of type mlflow_model or triton_model, and "
-            "Lazulite runs no images that bring a server of their own.",
+            "The deployment has no code_configuration, its model is not of type mlflow_model or triton_model, and its "
+            "environment has no inference_config.",
             target="properties.codeConfiguration",
             hint="Give code_configuration=CodeConfiguration(code=FOLDER, scoring_script=FILE), or register the model "
-            "with type=mlflow_model if MLflow wrote it.",
+            "with type=mlflow_model if MLflow wrote it, or say by inference_config where the image's server answers.",
         )
     row = assets.resolve(connection, parse_asset(spec.code, "codes", workspace))
     folder = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))

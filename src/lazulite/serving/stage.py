@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from lazulite.engine import processes
 from lazulite.environments import registered
 from lazulite.errors import BadRequest
 from lazulite.identity.environment import client_environment
-from lazulite.serving import collecting, logs
+from lazulite.serving import collecting, containers, logs
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
 from lazulite.serving.workers import Guest, WorkerSpec
@@ -48,6 +49,8 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     folder = folder_of(settings.home, deployment.label) / str(deployment.generation)
     app = folder / "app"
     shutil.rmtree(app, ignore_errors=True)
+    if found.inference:
+        return _stage_container(settings, deployment, found, app, log)
     code = _place_code(app, found, log)
     model = _place_model(app, found.model, log) if found.model else None
     environment = registered.ensure(settings.home, found.environment, log)
@@ -69,6 +72,31 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
     return Staged(app, script, environment.python, variables, found.guest)
+
+
+def _stage_container(
+    settings: Settings, deployment: Wanted, found: Sources, app: Path, log: Callable[[str], None]
+) -> Staged:
+    """Makes ready what runs an image that brings a server of its own.
+
+    Source of the mount: learn.microsoft.com/azure/machine-learning/how-to-deploy-custom-container, model_mount_path.
+    """
+    assert found.inference
+    app.mkdir(parents=True)
+    mount = deployment.spec.model_mount_path or containers.MODELS
+    model = _place_model(app, found.model, log) if found.model else None
+    own = {"AZUREML_MODEL_DIR": f"{mount.rstrip('/')}/{found.model.name}/{found.model.version}"} if found.model else {}
+    server = containers.Server(
+        environment=found.environment,
+        inference=found.inference,
+        live=deployment.spec.live,
+        ready=deployment.spec.ready,
+        models=model.parent.parent if model else None,
+        mount=mount,
+        variables={**own, **deployment.spec.variables},
+    )
+    variables = containers.prepare(settings, app, server, log)
+    return Staged(app, "", Path(sys.executable), variables, found.guest)
 
 
 def _collects(app: Path, deployment: Wanted, found: Sources) -> dict[str, str]:

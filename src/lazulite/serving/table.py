@@ -71,6 +71,7 @@ def _deployment(deployment: Wanted, crew: Crew) -> routing.Deployment:
         protocol=crew.protocol,
         timeout_ms=spec.timeout_ms,
         queue=max(2 * places - slots, places),
+        scoring_path=crew.scoring_path,
         is_asleep=crew.is_asleep,
         wake_ms=int(1000 * spec.startup_s),
         max_wait_ms=spec.queue_wait_ms if is_scarce else max(spec.timeout_ms, spec.queue_wait_ms),

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 from lazulite import clock, fields
 from lazulite.errors import BadRequest, InvalidName
 from lazulite.ids import WorkspaceId
-from lazulite.serving import collecting, scaling
+from lazulite.serving import collecting, containers, scaling
 from lazulite.serving.collecting import Collector
+from lazulite.serving.containers import Probe
 from lazulite.serving.scaling import Scale
 from lazulite.store import resources, workspaces
 from lazulite.store.operations import total
@@ -57,6 +58,8 @@ class DeploymentSpec:
     startup_s: float
     model_mount_path: str
     scale: Scale
+    live: Probe
+    ready: Probe
     collector: Collector | None = None
 
 
@@ -129,6 +132,8 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         queue_wait_ms=int(1000 * clock.seconds(request["maxQueueWait"], "requestSettings.maxQueueWait", 0)),
         startup_s=_startup_s(properties),
         model_mount_path=fields.text(properties, "properties.modelMountPath"),
+        live=containers.probe_of(properties, "livenessProbe", PROBE_DEFAULTS),
+        ready=containers.probe_of(properties, "readinessProbe", PROBE_DEFAULTS),
         scale=scaling.scale_of(properties, instances),
         collector=collecting.collector_of(properties),
     )

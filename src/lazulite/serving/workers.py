@@ -30,7 +30,7 @@ _POLL_S = 0.01
 _KILLED_WITHIN_S = 5.0
 
 
-Guest = Literal["score", "triton"]
+Guest = Literal["score", "triton", "contained"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class WorkerState:
     at: datetime
     reason: str = ""
     error: Mapping[str, Any] | None = None
+    address: str = ""
 
 
 def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
@@ -126,7 +127,8 @@ def probe(worker: Worker, now: datetime) -> WorkerState:
         return WorkerState("failed", now, _failure(error), error)
     if not is_alive:
         return WorkerState("dead", now, _death(worker, was_ready=status.get("state") == "ready"))
-    return WorkerState("ready" if status.get("state") == "ready" else "starting", now)
+    kind: Literal["ready", "starting"] = "ready" if status.get("state") == "ready" else "starting"
+    return WorkerState(kind, now, address=str(status.get("address") or f"unix:{worker.spec.socket}"))
 
 
 def stop(worker: Worker, grace_s: float) -> None:
@@ -142,7 +144,22 @@ def stop(worker: Worker, grace_s: float) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGKILL)
     _await_end(worker, _KILLED_WITHIN_S)
+    if worker.spec.guest == "contained":
+        _remove_container(worker.spec)
     worker.spec.socket.unlink(missing_ok=True)
+
+
+def _remove_container(spec: WorkerSpec) -> None:
+    """Has an engine remove the container of a worker that is dead: engines outlive those who ask them."""
+    try:
+        clean = json.loads(Path(spec.variables["LAZULITE_CONTAINER"]).read_bytes())["clean"]
+    except (OSError, ValueError, KeyError):
+        return
+    if clean:
+        words = [f"lazulite-{spec.socket.stem}" if word == "@name" else word for word in clean]
+        subprocess.run(
+            words, env=dict(spec.variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
 
 
 def adopt(folder: Path) -> Worker | None:

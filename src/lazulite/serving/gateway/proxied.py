@@ -16,6 +16,7 @@ from lazulite.serving.gateway.retry import Retry
 
 _REWRITTEN = HOP_BY_HOP | frozenset((b"expect", b"content-length", b"transfer-encoding", b"x-request-id"))
 _IDLE_LIMIT_S = 60.0
+_SCORE = "/score"
 
 
 class HttpWorker:
@@ -179,7 +180,7 @@ class HttpConnection(asyncio.Protocol):
         self.deployment.give_back([exchange])
 
     def _write_request(self, exchange: Exchange) -> None:
-        head, body = _request_head(exchange), exchange.body
+        head, body = _request_head(exchange, self.deployment.spec.scoring_path), exchange.body
         self._transport.write(head)
         for piece in body:
             self.more(exchange, piece)
@@ -330,8 +331,11 @@ class HttpConnection(asyncio.Protocol):
         return f'A worker of deployment "{self.deployment.name}" of endpoint "{self.deployment.endpoint}"'
 
 
-def _request_head(exchange: Exchange) -> bytes:
+def _request_head(exchange: Exchange, scoring_path: str) -> bytes:
     head = exchange.head
+    target = head.target
+    if head.path == _SCORE and scoring_path != _SCORE:
+        target = scoring_path.encode() + target[len(target.partition(b"?")[0]) :]
     lines = [line for name, line in head.lines if name not in _REWRITTEN]
     lines.append(b"x-request-id: " + exchange.request_id_text)
     if exchange.body_bytes == CHUNKED:
@@ -340,4 +344,4 @@ def _request_head(exchange: Exchange) -> bytes:
         lines.append(b"content-length: %d" % exchange.body_bytes)
     if not any(name == b"host" for name, _ in head.lines):
         lines.append(b"host: localhost")
-    return b"\r\n".join((b"%b %b HTTP/1.1" % (head.method, head.target), *lines, b"", b""))
+    return b"\r\n".join((b"%b %b HTTP/1.1" % (head.method, target), *lines, b"", b""))

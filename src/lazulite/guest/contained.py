@@ -1,0 +1,216 @@
+"""A worker that is a container, or a program of an image in a box: started, probed, ended. The gateway speaks to it.
+
+Started as `python {lazulite}/guest contained SOCKET STATUS LOCK`, like a scoring worker; LAZULITE_CONTAINER names a
+file of JSON: `run`, `stop`, `clean` (commands of an engine: to run it, to end it, to remove what a dead one left),
+`ports` (the container's, the first one for scores), `box` (a plan of box.py, or null), `probes` {ready, live: {path,
+port, delay_s, period_s, timeout_s, most}}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from . import box
+from .console import Console
+from .status import Status
+
+_FAILED_TO_START = 3
+_PROXY = "LAZULITE_PROXY"
+_POLL_S = 0.1
+_STOP_WITHIN_S = 20.0
+
+
+class Contained:
+    """One container and where it answers."""
+
+    def __init__(self, plan: dict[str, Any], address: str, status: Status, console: Console) -> None:
+        self._plan = plan
+        self._address = address
+        self._status = status
+        self._console = console
+        self._is_ending = False
+        self._places: dict[int, Any] = {}  # of the container's ports: a port of this machine, or a socket's path
+        self._process: "subprocess.Popen[bytes] | None" = None
+
+    def run(self) -> int:
+        """Runs the container until it ends or is ended; returns the exit status."""
+        signal.signal(signal.SIGTERM, self._end)
+        if self._plan["clean"]:
+            self._engine("clean")
+        self._process = process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL)
+        probes, scores = self._plan["probes"], self._plan["ports"][0]
+        if not self._await_ready(probes["ready"]):
+            return self._failed()
+        place = self._places[scores]
+        self._status.write("ready", address="unix:%s" % place if isinstance(place, str) else "tcp:127.0.0.1:%d" % place)
+        self._console.info("The container is ready")
+        self._watch(probes["live"])
+        code = process.wait()
+        self._console.info("The container has ended with exit status %d" % code)
+        return 0 if self._is_ending else code or 1
+
+    def _command(self) -> list[str]:
+        if self._plan["box"]:
+            return self._boxed()
+        published: list[str] = []
+        for port in self._plan["ports"]:
+            self._places[port] = _free_port()
+            published += ["-p", "127.0.0.1:%d:%d" % (self._places[port], port)]
+        command = self._named("run")
+        at = command.index("@ports")
+        return [*command[:at], *published, *command[at + 1 :]]
+
+    def _named(self, what: str) -> list[str]:
+        """Returns a command of the engine's with the container's name in it: that of this worker's socket."""
+        name = "lazulite-" + os.path.splitext(os.path.basename(self._address))[0]
+        return [name if word == "@name" else word for word in self._plan[what]]
+
+    def _engine(self, what: str) -> None:
+        subprocess.call(self._named(what), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _boxed(self) -> list[str]:
+        """Writes the box's own plan, opens the way out if there is one, and returns the command."""
+        folder = os.path.dirname(os.path.abspath(os.environ["LAZULITE_CONTAINER"]))
+        here = os.path.dirname(self._address)
+        root = os.path.join(folder, "root-%d" % os.getpid())
+        os.makedirs(root, exist_ok=True)
+        for number, port in enumerate(self._plan["ports"]):
+            self._places[port] = self._address if not number else "%s.%d" % (self._address, port)
+        plan = {**self._plan["box"], "root": root, "ports": {path: port for port, path in self._places.items()}}
+        way_out = os.environ.get(_PROXY, "")
+        plan["bridges"] = {}
+        if way_out:
+            path = os.path.join(here, "out-%d.sock" % os.getpid())
+            host, _, port = way_out.rpartition(":")
+            _bridge(path, host, int(port))
+            plan["bridges"] = {port: path}
+        at = os.path.join(folder, "box-%d.json" % os.getpid())
+        with open(at, "w", encoding="utf-8") as file:
+            json.dump(plan, file)
+        return [sys.executable, os.path.dirname(os.path.abspath(__file__)), "box", at]
+
+    def _await_ready(self, probe: dict[str, Any]) -> bool:
+        """Waits until the readiness probe is answered, or the container has ended; supervisors limit how long."""
+        assert self._process
+        while self._process.poll() is None and not self._is_ending:
+            if self._answers(probe):
+                return True
+            time.sleep(_POLL_S)
+        return False
+
+    def _failed(self) -> int:
+        assert self._process
+        code = self._process.wait()
+        if self._is_ending:
+            return 0
+        message = "The container ended with exit status %d before it was ready." % code
+        self._console.error(message)
+        error = {"type": "ContainerExited", "message": message, "file": "", "line": 0, "traceback": "", "hint": ""}
+        self._status.write("failed", error)
+        return _FAILED_TO_START
+
+    def _watch(self, probe: dict[str, Any]) -> None:
+        """Probes until the container ends; one that fails its liveness probe too often is ended."""
+        assert self._process
+        failures = 0
+        while not self._is_ending:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(probe["period_s"])
+                return
+            failures = 0 if self._answers(probe) else failures + 1
+            if failures >= probe["most"] and not self._is_ending:
+                self._console.error("The liveness probe of %s failed %d times: ended" % (probe["path"], failures))
+                self._kill()
+
+    def _answers(self, probe: dict[str, Any]) -> bool:
+        try:
+            connection = _Connection(self._places[probe["port"]], probe["timeout_s"])
+            connection.request("GET", probe["path"])
+            return connection.getresponse().status < 400
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _end(self, *_: Any) -> None:
+        if not self._is_ending:
+            self._is_ending = True
+            threading.Thread(target=self._stop, daemon=True).start()
+
+    def _stop(self) -> None:
+        """Asks the container to end. Whoever asked this worker to knows how long that may take, and kills after it."""
+        if self._plan["stop"]:
+            self._engine("stop")
+        elif self._process:
+            self._process.terminate()
+
+    def _kill(self) -> None:
+        """Ends a container that does not answer any more."""
+        assert self._process
+        if self._plan["clean"]:
+            self._engine("clean")
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_WITHIN_S)
+            return
+        self._process.kill()
+
+
+class _Connection(http.client.HTTPConnection):
+    """To a port of this machine, or to a unix socket."""
+
+    def __init__(self, place: Any, timeout_s: float) -> None:
+        super().__init__("127.0.0.1", place if isinstance(place, int) else 80, timeout=timeout_s)
+        self._place = place
+
+    def connect(self) -> None:
+        """Connects; http.client calls it."""
+        if isinstance(self._place, int):
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._place)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a worker until it is asked to end; returns the exit status. arguments: as those of a scoring worker."""
+    address, status_path, lock = arguments
+    held = os.fdopen(int(lock), "rb")
+    os.set_inheritable(held.fileno(), False)
+    status, console = Status(status_path), Console()
+    status.write("starting")
+    with open(os.environ["LAZULITE_CONTAINER"], encoding="utf-8") as file:
+        plan = json.load(file)
+    return Contained(plan, address, status, console).run()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _bridge(path: str, host: str, port: int) -> None:
+    """Carries what comes to a socket on to a port of this machine, in a thread."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await box.carry(reader, writer, asyncio.open_connection(host, port))
+
+    async def listen() -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        server = await asyncio.start_unix_server(serve, path)
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(listen()), name="bridge", daemon=True).start()

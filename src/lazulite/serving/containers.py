@@ -1,0 +1,243 @@
+"""Deployments whose image brings a server of its own: what runs it, an engine or a box, and how it is probed.
+
+With a container engine an image is run as it is, and a build context is built. Without one, what a Dockerfile of plain
+shape asks for is run as a program, in a root of this machine's and the image's files: see guest/box.py.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lazulite import clock, fields
+from lazulite.engine import processes
+from lazulite.environments import dockerfile, engines, images, registered
+from lazulite.environments.engines import Engine
+from lazulite.environments.registered import Registered
+from lazulite.errors import BadRequest, UserCodeError
+from lazulite.identity.environment import client_environment
+from lazulite.settings import Settings
+
+SCORING_PATH = "LAZULITE_SCORING_PATH"
+"""The variable of a worker that tells where its server takes scores, if not at /score."""
+_LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
+MODELS = "/var/azureml-app/azureml-models"
+_FAILED_LINES = 20
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One of an image's routes."""
+
+    path: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Inference:
+    """An environment's inference_config: where its server answers."""
+
+    live: Route
+    ready: Route
+    score: Route
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a route is probed. most: failures in a row that end the container."""
+
+    delay_s: float
+    period_s: float
+    timeout_s: float
+    most: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is to be run. models: the folder `azureml-models` of the deployment; mount: where the image has it."""
+
+    environment: Registered
+    inference: Inference
+    live: Probe
+    ready: Probe
+    models: Path | None
+    mount: str
+    variables: Mapping[str, str]
+
+
+def inference_of(environment: Registered) -> Inference | None:
+    """Reads `inferenceConfig: {livenessRoute: {path, port}, readinessRoute, scoringRoute}`; None when there is none."""
+    given = fields.nested(environment.body, "inferenceConfig")
+    if not given:
+        return None
+    return Inference(*(_route(given, name) for name in ("livenessRoute", "readinessRoute", "scoringRoute")))
+
+
+def probe_of(properties: Mapping[str, Any], kind: str, defaults: Mapping[str, Any]) -> Probe:
+    """Reads livenessProbe or readinessProbe."""
+    given = {**defaults, **fields.nested(properties, f"properties.{kind}")}
+    return Probe(
+        clock.seconds(given["initialDelay"], f"{kind}.initialDelay", 0),
+        max(clock.seconds(given["period"], f"{kind}.period", 10), 0.1),
+        max(clock.seconds(given["timeout"], f"{kind}.timeout", 2), 0.1),
+        fields.count(given, f"properties.{kind}.failureThreshold", 30),
+    )
+
+
+def prepare(settings: Settings, app: Path, server: Server, log: Log) -> dict[str, str]:
+    """Writes the plan of guest/contained.py into the app's folder; returns the workers' variables.
+
+    Pulls or builds the image, or the environment of its recipe. Raises UserCodeError when that cannot be done here.
+    """
+    engine = engines.find(os.environ, settings.container_engine)
+    plan, variables = _in_engine(settings, app, engine, server, log) if engine else _in_box(settings, app, server, log)
+    score = server.inference.score
+    ports = dict.fromkeys((score.port, server.inference.live.port, server.inference.ready.port))
+    probes = {
+        "live": _told(server.inference.live, server.live),
+        "ready": _told(server.inference.ready, server.ready),
+    }
+    path = app / "container.json"
+    path.write_text(json.dumps({**plan, "ports": list(ports), "probes": probes}, indent=1), encoding="utf-8")
+    own = {"LAZULITE_CONTAINER": str(path), SCORING_PATH: score.path}
+    return {**variables, **server.variables, **own}
+
+
+def _in_engine(
+    settings: Settings, app: Path, engine: Engine, server: Server, log: Log
+) -> tuple[dict[str, Any], dict[str, str]]:
+    image = _image(settings, engine, server.environment, log)
+    names = sorted({*server.variables, *(("AZUREML_MODEL_DIR",) if server.models else ())})
+    mounts = ["-v", f"{server.models}:{server.mount}:z"] if server.models else []
+    run = [engine.program, "run", "--rm", "--name", "@name", "@ports", *mounts]
+    for name in names:
+        run += ["-e", name]  # its value is in the worker's environment, and on no command line
+    log(f"container: {image}, by {engine.program}")
+    ends = {
+        "stop": [engine.program, "stop", "-t", str(_LAST_ANSWER_S), "@name"],
+        "clean": [engine.program, "rm", "-f", "@name"],
+    }
+    return {"run": [*run, image], **ends, "box": None}, dict(engine.variables)
+
+
+def _image(settings: Settings, engine: Engine, environment: Registered, log: Log) -> str:
+    """Returns the name of an image that the engine has: pulled, or built of its context."""
+    name = environment.body.get("image")
+    recipe = images.find(settings.home, name)
+    context = recipe.context if recipe else environment.context
+    if context:
+        path = (
+            recipe.dockerfile
+            if recipe
+            else str((environment.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
+        )
+        tag = f"localhost/lazulite/{environment.name.lower()}:{environment.version}"
+        _step(engine, ["build", "-t", tag, "-f", str(context / path), str(context)], log)
+        return tag
+    image = str(name)
+    host, _, rest = image.partition("/")
+    if host.endswith(".azurecr.io"):  # ours: engines reach it by this machine's own name
+        image = f"127.0.0.1:{settings.port}/{host.partition('.')[0]}/{rest}"
+    flags = ["--tls-verify=false"] if engine.is_podman and image != name else []
+    if image != name or subprocess.run(_inspect(engine, image), env=dict(engine.variables), **_SILENT).returncode:
+        _step(engine, ["pull", *flags, image], log)
+    return image
+
+
+_SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+
+
+def _inspect(engine: Engine, image: str) -> list[str]:
+    return [engine.program, "image", "inspect", image]
+
+
+def _step(engine: Engine, words: list[str], log: Log) -> None:
+    """Has the engine do something, and tells what it says. Raises UserCodeError with its last lines."""
+    said: list[str] = []
+    with subprocess.Popen(
+        [engine.program, *words],
+        env=dict(engine.variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line.rstrip())
+            log(said[-1])
+    if process.returncode:
+        last = "\n".join(said[-_FAILED_LINES:])
+        raise UserCodeError(
+            f"`{Path(engine.program).name} {words[0]}` failed: {last}",
+            code="ImageBuildFailure",
+            hint="LAZULITE_CONTAINER_ENGINE=none runs what a plain Dockerfile asks for without an engine.",
+        )
+
+
+def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[dict[str, Any], dict[str, str]]:
+    environment = server.environment
+    recipe = images.find(settings.home, environment.body.get("image"))
+    context = recipe.context if recipe else environment.context
+    if not context:
+        raise UserCodeError(
+            f'Image "{environment.body.get("image")}" brings a server of its own, and there is no container engine '
+            "here to run it.",
+            code="BadArgument",
+            target="properties.environmentId",
+            hint="Install docker or podman; or give the environment its Dockerfile by `build: {path: FOLDER}`, or "
+            "build it by `az acr build`: what a plain Dockerfile asks for is run without an engine.",
+        )
+    path = (
+        recipe.dockerfile
+        if recipe
+        else str((environment.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
+    )
+    found = dockerfile.read(path, context)
+    if not found.program.words:
+        raise BadRequest(
+            f"{path} has neither CMD nor ENTRYPOINT, so there is nothing to run.", target="properties.build"
+        )
+    ready = registered.ensure(settings.home, environment, log)
+    root = app / "image"
+    binds = [[str(_placed(root, number, source)), there] for number, (source, there) in enumerate(found.program.files)]
+    kept = (settings.home / "environments", settings.home / "ca", ready.python.resolve().parent.parent)
+    binds += [[str(one), str(one)] for one in kept]
+    binds += [[str(server.models), server.mount]] if server.models else []
+    log(f"container: none; {' '.join(found.program.words)} runs as a program in {found.program.folder}")
+    variables = {
+        **processes.environment(ready.python, os.cpu_count() or 1, os.environ),
+        **client_environment(settings),
+        **ready.variables,
+        "LAZULITE_PROXY": f"127.0.0.1:{settings.port}",
+    }
+    box = {"argv": list(found.program.words), "folder": found.program.folder, "binds": binds}
+    return {"run": [], "stop": [], "clean": [], "box": box}, variables
+
+
+def _placed(root: Path, number: int, source: Path) -> Path:
+    """Copies what a Dockerfile copies, so that what a program writes there stays out of the context."""
+    target = root / str(number) / source.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target)
+    return target
+
+
+def _route(given: Mapping[str, Any], name: str) -> Route:
+    one = fields.nested(given, f"inferenceConfig.{name}")
+    path = fields.text(one, f"inferenceConfig.{name}.path", required=True)
+    return Route("/" + path.lstrip("/"), fields.count(one, f"inferenceConfig.{name}.port", 5001, most=65535))
+
+
+def _told(route: Route, probe: Probe) -> dict[str, Any]:
+    timing = {"delay_s": probe.delay_s, "period_s": probe.period_s, "timeout_s": probe.timeout_s, "most": probe.most}
+    return {"path": route.path, "port": route.port, **timing}
