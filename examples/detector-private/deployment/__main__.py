@@ -73,7 +73,7 @@ def ensure_model(ml_client, name, version, wanted):
         ml_client.models.download(name=source.name, version=source.version, download_path=folder)
         found = settings.change(Path(folder) / source.name, wanted)
         tags = {key: str(value) for key, value in found.items()}
-        for known in ml_client.models.list(name=f"{name}-set"):
+        for known in named(ml_client, f"{name}-set"):
             if all((known.tags or {}).get(key) == value for key, value in tags.items()):
                 return known
         changed = next((Path(folder) / source.name).rglob("MLmodel")).parent
@@ -82,11 +82,19 @@ def ensure_model(ml_client, name, version, wanted):
         return ml_client.models.create_or_update(model)
 
 
+def named(ml_client, name):
+    """Returns the versions of a model, none where there is no model of this name."""
+    try:
+        return list(ml_client.models.list(name=name))
+    except ResourceNotFoundError:
+        return []
+
+
 def find_model(ml_client, name, version):
     """Returns a registered model, the newest where no version is named; the one of this folder if there is none."""
     if version:
         return ml_client.models.get(name, version=version)
-    versions = list(ml_client.models.list(name=name))
+    versions = named(ml_client, name)
     if versions:
         return max(versions, key=lambda model: int(model.version))
     print(f"Registering {name}")

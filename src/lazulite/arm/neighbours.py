@@ -1,12 +1,12 @@
 """What lies beside workspaces in a resource group: storage accounts, identities, container registries, key vaults.
 
 They are named and shown, so that programs which set a workspace up go through. A storage account is more: its blobs
-are here under any name. No vault holds secrets and no registry holds images here.
+are here under any name; and so are the images of a container registry. No vault holds secrets here.
 """
 
 import dataclasses
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Handler, Route
 from lazulite.identity import accounts
 from lazulite.identity.environment import TENANT
-from lazulite.ids import check_name
+from lazulite.ids import WorkspaceId, check_name
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
 
@@ -34,7 +34,7 @@ _LOGS = "Microsoft.OperationalInsights/workspaces"
 _KINDS: Mapping[str, str] = {
     _STORAGE: "tiers, networks and encryption are kept and change nothing",
     _IDENTITY: "nobody is denied anything, whatever identity it has",
-    _ACR: "it holds no images",
+    _ACR: "tiers and networks are kept and change nothing",
     _VAULT: "it holds no secrets",
     _INSIGHTS: "nothing is reported to it",
     _LOGS: "nothing is reported to it",
@@ -75,7 +75,7 @@ def _listing(kind: str) -> Handler:
     def list_all(call: Call, parts: Parts) -> Reply:
         """Lists those of a resource group, or of a subscription."""
         with parts.db.read() as connection:
-            rows = [*_rows(connection, call, kind), *(_born(connection, call) if kind == _STORAGE else ())]
+            rows = [*_rows(connection, call, kind), *_born(connection, call, kind)]
         return shapes.page([_show(row, kind, call) for row in rows])
 
     return list_all
@@ -117,21 +117,28 @@ def _rows(connection: Connection, call: Call, kind: str) -> Sequence[Resource]:
     return resources.in_scopes_under(connection, call.ids["subscription"].lower(), kind)
 
 
-def _born(connection: Connection, call: Call) -> list[Resource]:
-    """Returns the storage accounts that came with workspaces."""
-    return [_account(row) for row in _rows(connection, call, "workspaces")]
+# What comes with a workspace, and its name.
+_BORN: Mapping[str, Callable[[WorkspaceId], str]] = {
+    _STORAGE: accounts.account_name,
+    _ACR: accounts.registry_name,
+}
 
 
-def _account(workspace: Resource) -> Resource:
-    name = accounts.account_name(scopes.id_of(workspace))
+def _born(connection: Connection, call: Call, kind: str) -> list[Resource]:
+    """Returns the storage accounts or container registries that came with workspaces."""
+    return [_sibling(row, kind) for row in _rows(connection, call, "workspaces")] if kind in _BORN else []
+
+
+def _sibling(workspace: Resource, kind: str) -> Resource:
+    name = _BORN[kind](scopes.id_of(workspace))
     body = {"location": workspace.body["location"], "tags": {}, "properties": {}}
-    return dataclasses.replace(workspace, place=Place(workspace.place.scope, _STORAGE, name), body=body)
+    return dataclasses.replace(workspace, place=Place(workspace.place.scope, kind, name), body=body)
 
 
 def _find(call: Call, parts: Parts, kind: str) -> Resource:
     with parts.db.read() as connection:
         row = resources.get(connection, _place(call, kind, call.ids["name"]))
-        born = _born(connection, call) if kind == _STORAGE and not row else []
+        born = [] if row else _born(connection, call, kind)
     row = row or next((one for one in born if one.place.name == call.ids["name"].lower()), None)
     if not row:
         raise NotFound(

@@ -147,6 +147,7 @@ def _show(row: Resource, call: Call, parts: Parts) -> JsonObject:
         "hbiWorkspace": False,
         "allowRoleAssignmentOnRG": True,
         **row.body["properties"],
+        "containerRegistry": row.body["properties"].get("containerRegistry") or _registry_id(workspace),
         "provisioningState": "Succeeded",
         "discoveryUrl": f"{base}/discovery",
         "mlFlowTrackingUri": addresses.mlflow_tracking_uri(call, settings, region, workspace),
@@ -163,6 +164,11 @@ def _sibling(workspace: WorkspaceId, tail: str) -> str:
 
 def _storage_id(workspace: WorkspaceId, account: str) -> str:
     return _sibling(workspace, f"Microsoft.Storage/storageAccounts/{account}")
+
+
+def _registry_id(workspace: WorkspaceId) -> str:
+    name = accounts.registry_name(workspace)
+    return _sibling(workspace, f"Microsoft.ContainerRegistry/registries/{name}")
 
 
 _LIST = f"providers/{PROVIDER}/workspaces"

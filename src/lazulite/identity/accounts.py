@@ -27,6 +27,12 @@ def account_name(owner: Owner) -> str:
     return f"{letters}st{hashlib.sha256(owner.scope.encode()).hexdigest()[:13]}"
 
 
+def registry_name(owner: Owner) -> str:
+    """Returns the name of a workspace's container registry, unless it is given another: the account's, less one word."""
+    letters, _, rest = account_name(owner).rpartition("st")
+    return f"{letters}acr{rest}"
+
+
 def account_key(signing_key: bytes, account: str, generation: int = 0) -> str:
     """Returns an account's shared key, base64 of 64 bytes, derived from the home's own secret.
 
