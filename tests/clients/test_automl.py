@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import Input, MLClient, Output, automl
+from azure.ai.ml import Input, MLClient, Output, automl, command, dsl
+from azure.ai.ml.entities import Environment
 from azure.core.exceptions import HttpResponseError
 
 from lazulite.environments import bind, built
@@ -86,6 +87,30 @@ def test_a_number_is_predicted_and_test_data_are_scored(ml: MLClient, table: Inp
     assert ended(ml, made.name) == "Completed"
     (kid,) = ml.jobs.list(parent_job_name=made.name)  # it was good enough at once
     assert kid.tags["run_algorithm"] == "ElasticNet"
+
+
+def test_a_step_of_a_pipeline_searches(ml: MLClient, table: Input) -> None:
+    @dsl.pipeline()
+    def searched(rows):
+        step = automl.regression(
+            training_data=rows,
+            target_column_name="price",
+            primary_metric="r2_score",
+            n_cross_validations=2,
+            outputs={"best_model": Output(type="mlflow_model")},
+        )
+        step.set_limits(max_trials=1, timeout_minutes=10)
+        looks = command(
+            command="test -e ${{inputs.model}}/MLmodel",
+            inputs={"model": Input(type="mlflow_model")},
+            environment=Environment(image="python:3.11-slim"),
+        )
+        looks(model=step.outputs.best_model)
+
+    pipeline = searched(rows=table)
+    pipeline.settings.default_compute = "serverless"
+    made = ml.jobs.create_or_update(pipeline)
+    assert ended(ml, made.name) == "Completed"
 
 
 def test_what_is_wrong_with_the_data_is_told(ml: MLClient, table: Input) -> None:

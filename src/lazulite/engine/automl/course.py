@@ -25,7 +25,6 @@ RUN_TYPE = "automl"  # Source: azureml-core, runs of AutoML
 # What has scikit-learn, LightGBM, pandas and MLflow in it.
 _ENVIRONMENT = "azureml://registries/azureml/environments/lightgbm-3.3/labels/latest"
 _OF_THE_JOB = ("computeId", "identity", "queueSettings", "resources")
-_NAMES = {"trainingData": "training_data", "validationData": "validation_data", "testData": "test_data"}
 _LOOK_S = 5.0
 _HOPELESS = 3
 _MODEL = "outputs/mlflow-model"
@@ -70,7 +69,7 @@ def _trial_of(body: Mapping[str, Any], asked: AutoMLSpec, attempt: Attempt) -> d
         "command": f"python {shlex.quote(str(processes.GUEST))} automl",
         "environmentId": body["environmentId"],
         "environmentVariables": {**given, "LAZULITE_AUTOML": json.dumps(plan)},
-        "inputs": {_NAMES[name]: {"mode": "ReadOnlyMount", **one} for name, one in asked.data.items()},
+        "inputs": {name: {"mode": "ReadOnlyMount", **one} for name, one in asked.data.items()},
         "limits": {"jobLimitsType": "Command", "timeout": asked.trial_timeout},
         "parameters": attempt.wire(),
         "tags": {"run_algorithm": attempt.algorithm},

@@ -11,7 +11,8 @@ from lazulite.errors import BadRequest, NotImplementedHere
 
 # Source: azure-ai-ml 1.35.2 _restclient/arm_ml_service/models/_models.py, TableVerticalLimitSettings.
 _MOST_TRIALS, _AT_ONCE, _TIMEOUT_S = 1000, 1, 6 * 3600.0
-_DATA = ("trainingData", "validationData", "testData")
+# What guest/automl.py calls its tables; the steps of pipelines have them as inputs of these names.
+_DATA = {"trainingData": "training_data", "validationData": "validation_data", "testData": "test_data"}
 _ENSEMBLES = {"enableVoteEnsemble": "VotingEnsemble", "enableStackEnsemble": "StackEnsemble"}
 _FIELD = "properties.taskDetails"
 
@@ -21,7 +22,7 @@ class AutoMLSpec:
     """One body of an AutoML job, read.
 
     task: classification or regression; metric: as it is logged; spaces: of each algorithm that may be tried; data: the
-    inputs, by their ARM names; told: what each trial is told besides, as guest/automl.py has it.
+    inputs of each trial; told: what each trial is told besides, as guest/automl.py has it.
     """
 
     task: str
@@ -69,7 +70,7 @@ def spec_of(body: Mapping[str, Any]) -> AutoMLSpec:
         maximizes=known[name][1],
         spaces=_spaces(training, algorithms.CLASSIFICATION if is_classification else algorithms.REGRESSION),
         ensembles=[name for field, name in _ENSEMBLES.items() if training.get(field) is not False],
-        data={one: fields.nested(details, f"{_FIELD}.{one}") for one in _DATA if details.get(one)},
+        data=_data(body, details),
         total=fields.count(limits, f"{at}.maxTrials", _MOST_TRIALS, most=_MOST_TRIALS),
         at_once=fields.count(limits, f"{at}.maxConcurrentTrials", _AT_ONCE),
         timeout_s=clock.seconds(timeout, "limitSettings.timeout", 0) if timeout else _TIMEOUT_S,
@@ -80,6 +81,14 @@ def spec_of(body: Mapping[str, Any]) -> AutoMLSpec:
     )
 
 
+def _data(body: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    inputs = fields.nested(body, "properties.inputs")
+    found = {name: details.get(field) or inputs.get(name) for field, name in _DATA.items()}
+    if not found["training_data"]:
+        raise BadRequest("An AutoML job needs trainingData.", target=f"{_FIELD}.trainingData")
+    return {name: fields.nested(found, name) for name, one in found.items() if one}
+
+
 def _told(details: Mapping[str, Any], task: str) -> dict[str, Any]:
     featurization = fields.nested(details, f"{_FIELD}.featurizationSettings")
     mode = fields.text(featurization, f"{_FIELD}.featurizationSettings.mode") or "Auto"
@@ -88,8 +97,6 @@ def _told(details: Mapping[str, Any], task: str) -> dict[str, Any]:
             f"Lazulite's AutoML does featurization Auto and Off, and not {mode}.",
             target=f"{_FIELD}.featurizationSettings.mode",
         )
-    if not details.get("trainingData"):
-        raise BadRequest("An AutoML job needs trainingData.", target=f"{_FIELD}.trainingData")
     return {
         "task": task,
         "target": fields.text(details, f"{_FIELD}.targetColumnName", required=True),
