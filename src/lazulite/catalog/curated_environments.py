@@ -1,7 +1,8 @@
 """The environments that Azure curates: names, versions, images and what they hold. Data in curated_environments.json.
 
 Source of each entry: its `source` (context/ in github.com/Azure/azureml-assets, or a page). Pins that only answer a
-security notice are left out. `latest` is near the highest version seen in public code; Azure publishes no list, so
+security notice are left out. mlflow-skinny is held below 3.14, from which on it saves scikit-learn's models by skops,
+which none of these images has. `latest` is near the highest version seen in public code; Azure publishes no list, so
 every version from 1 to it stands for the same content. Source: guess.
 """
 
