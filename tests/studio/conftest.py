@@ -92,6 +92,14 @@ class Place:
         self.ask("PUT", f"codes/{digest}/versions/1", {"properties": {"codeUri": uri}})
         return f"{self.id}/codes/{digest}/versions/1"
 
+    def folder(self, path: str) -> Path:
+        """Makes a folder of the workspace's blob store and returns where it is on disk."""
+        store = self.ask("GET", "datastores/workspaceblobstore")["properties"]
+        account = accounts.account_name(self.id)
+        made = container_path(self.platform.home, account, store["containerName"]) / path
+        made.mkdir(parents=True)
+        return made
+
     def job(self, command: str, **properties: Any) -> str:
         """Submits a job and returns its name."""
         name = f"job-{uuid.uuid4().hex[:10]}"
@@ -110,12 +118,6 @@ class Place:
             assert time.monotonic() < deadline, state
             time.sleep(0.1)
         return str(state)
-
-    def artifacts(self, name: str) -> Path:
-        """Returns the folder of what a job wrote."""
-        return (
-            container_path(self.platform.home, accounts.account_name(self.id), "azureml") / f"ExperimentRun/dcid.{name}"
-        )
 
 
 @pytest.fixture

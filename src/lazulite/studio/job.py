@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject, Reply
-from lazulite.studio import batch_job, job_acts, job_parts, jobs, pipeline, records, run, sweep
+from lazulite.studio import batch_job, job_acts, job_parts, jobs, logs, pipeline, places, records, run, sweep
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, join, li, ol, pre, span, strong
 from lazulite.studio.inside import segment
@@ -15,6 +15,8 @@ from lazulite.studio.visit import Shown, Visit
 # What follows one another in a job's life; a state beside these stands where it came.
 _LIFE = ("Queued", "Preparing", "Starting", "Running", "Completed")
 _ONE_METRIC_TILES = 12
+_BATCH = "azureml.batchEndpoint"  # the property of jobs that a batch endpoint has made
+_SYSTEM_LOG = "system_logs/lazulite.log"
 
 
 def show(visit: Visit) -> Shown:
@@ -28,18 +30,20 @@ def show(visit: Visit) -> Shown:
             raise
         return Reply(None, 303, {"location": f"/runs/{segment(name)}?wsid={owner}"})
     parts = _parts(found)
-    asked = visit.asked("tab")
-    tab = next((words for words in parts if words.lower() == asked.lower()), next(iter(parts)))
-    tabs = s.tabs([(words, found.link(tab=words.lower() if words != "Overview" else "")) for words in parts], tab)
+    asked, first = visit.asked("tab"), next(iter(parts))
+    tab = next((words for words in parts if words.lower() == asked.lower()), first)
+    tabs = s.tabs([(words, found.link(tab=words.lower() if words != first else "")) for words in parts], tab)
     return found.shown, join(_title(found), _trouble(found), tabs, parts[tab](found))
 
 
 def _parts(found: Run) -> Mapping[str, Callable[[Run], Html]]:
     is_pipeline = found.kind == "Pipeline"
+    is_batch = _BATCH in found.record["properties"]
     has_children = bool(found.children)
     return {
-        **({"Graph": pipeline.show} if is_pipeline else {}),
+        **({"Graph": pipeline.show} if is_pipeline and not is_batch else {}),
         "Overview": overview,
+        **({"Graph": pipeline.show} if is_batch else {}),
         "Metrics": job_parts.metrics,
         **({"Trials": sweep.show} if found.kind == "Sweep" else {}),
         **({"Children": job_parts.children} if has_children and found.kind != "Sweep" else {}),
@@ -78,6 +82,7 @@ def overview(found: Run) -> Html:
     tiles = [_tile(found, one) for one in metrics[:_ONE_METRIC_TILES]]
     main = [
         s.card("Time line", _line(found), beside=s.span_of(found.record["startTimeUtc"], found.record["endTimeUtc"])),
+        _preparing(found),
         batch_job.cards(found),
         div(tiles, class_="tiles") if tiles else None,
         _inputs(found),
@@ -90,6 +95,14 @@ def overview(found: Run) -> Html:
         s.card("Parameters", s.facts(*((one["key"], one["value"]) for one in params))) if params else None,
     ]
     return div(div(main, class_="stack"), div(side, class_="stack"), class_="columns")
+
+
+def _preparing(found: Run) -> Html | None:
+    """Shows how a job is being prepared, which may take minutes: its environment's build, line by line."""
+    if found.status not in ("Preparing", "Starting") or _SYSTEM_LOG not in job_parts.log_names(found):
+        return None
+    address = logs.of_file(found.visit, places.below(found.artifacts, _SYSTEM_LOG))
+    return s.card("Being prepared", logs.viewer(address, live=True, key="preparing"))
 
 
 def _tile(found: Run, metric: JsonObject) -> Html:

@@ -18,6 +18,7 @@ from lazulite.studio.run import Run
 # Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
 _LOGS = ("user_logs", "logs", "azureml-logs", "system_logs")
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
+_IS_ASSET = re.compile(r"/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$", re.IGNORECASE)
 _IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
 
 
@@ -211,6 +212,11 @@ def definition(found: Run) -> Html:
 def input_value(found: Run, one: JsonObject) -> Child:
     """Shows an input: its value, or its URI with a way to what is there."""
     value = str(one.get("value") if one.get("value") is not None else one.get("uri") or "")
+    asset = _IS_ASSET.search(value)
+    if asset:
+        page = {"data": "/assets/data", "models": "/models"}[asset["kind"].lower()]
+        label = f"{asset['name']}:{asset['version']}"
+        return a(s.mono(label), href=found.visit.link(f"{page}/{asset['name']}", version=asset["version"]))
     if not _IS_PATH.match(value):
         return s.mono(value)
     name = next((name for name, other in found.inputs.items() if other is one), "")
