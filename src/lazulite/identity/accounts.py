@@ -28,7 +28,7 @@ def account_name(owner: Owner) -> str:
 
 
 def registry_name(owner: Owner) -> str:
-    """Returns the name of a workspace's container registry, unless it is given another: the account's, less one word."""
+    """Returns the name of the container registry that a workspace has unless it is given another."""
     letters, _, rest = account_name(owner).rpartition("st")
     return f"{letters}acr{rest}"
 

@@ -120,9 +120,11 @@ class Supervisor:
 
     def _tick(self, now: datetime) -> None:
         self._gateway.ensure(now)
-        with self._db.read() as connection:
-            deployments = {one.label: one for one in wanted.all_deployments(connection)}
         with self._lock:
+            # Read behind the lock: who makes a deployment records it first and says so behind the lock, so that nobody
+            # takes what was made just now for what is still to be made.
+            with self._db.read() as connection:
+                deployments = {one.label: one for one in wanted.all_deployments(connection)}
             self._end_unwanted(deployments)
             for deployment in deployments.values():
                 if self._needs_making(deployment):
