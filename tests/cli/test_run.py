@@ -35,6 +35,10 @@ def test_a_program_that_is_not_there_or_may_not_run_has_the_shells_codes(cli, tm
     assert "lazulite run -- " in Cli(cli.platform).refused("run", code=2)
 
 
+def test_what_writes_to_a_closed_pipe_ends(cli):
+    assert cli.text("run", "--", "sh", "-c", "cat /dev/zero | tr '\\0' x | fold -w 5 | head -n 1") == "xxxxx\n"
+
+
 def test_the_program_is_the_process_and_gets_its_signals(cli):
     script = (
         "import signal, sys\n"

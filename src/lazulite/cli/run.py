@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def _run(arguments: Arguments) -> None:
     subscriptions.introduce(found, command, os.environ, Path.cwd())
     program = shutil.which(command[0], path=environment["PATH"])
     try:
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # Python ignores it, and `cat /dev/urandom | head` would never end
         os.execvpe(program or command[0], command, environment)  # signals and the exit code are the program's own
     except FileNotFoundError:
         code, problem = _EXIT_NOT_THERE, "was not found"

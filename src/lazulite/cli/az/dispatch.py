@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -82,6 +83,7 @@ def _hand_over(words: Sequence[str]) -> NoReturn:
             f"`az {asked}` is not answered here, and there is no other az on PATH to ask.",
             hint=_INSTEAD.get(words[0]) or f"Lazulite answers az {', '.join(('ml', *COMMANDS))}.",
         )
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores
     os.execv(real, [real, *words])
 
 
