@@ -106,7 +106,7 @@ def deploy(ml_client, endpoint, model, given):
     deployment = ManagedOnlineDeployment(
         name=DEPLOYMENT,
         endpoint_name=endpoint.name,
-        model=model,
+        model=f"azureml:{model.name}:{model.version}",
         environment=Environment(image=given.environment_image),
         code_configuration=CodeConfiguration(code=str(HERE / "scoring"), scoring_script="score.py"),
         instance_type=given.instance_type,
