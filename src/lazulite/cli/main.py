@@ -23,6 +23,7 @@ COMMANDS: Table = {
     "env": ("lazulite.cli.run", "Print the environment that `run` gives, for eval."),
     "serve": ("lazulite.cli.serve", "Serve one scoring script by itself."),
     "batch-test": ("lazulite.cli.batch_test", "Run one batch script over a folder."),
+    "completion": ("lazulite.cli.completion", "Let bash or zsh complete commands and flags."),
     "az": ("lazulite.cli.az.dispatch", "Answer as Azure's own command line does; `run` puts it first on PATH."),
 }
 NOUNS: Table = {
