@@ -77,12 +77,9 @@ BODIES: dict[str, dict[str, Any]] = {
             "action": {
                 "actionType": "CreateJob",
                 "jobDefinition": {
-                    **SHARED,
                     "jobType": "Command",
                     "command": "echo ${{inputs.x}}",
                     "environmentId": "azureml:env:1",
-                    "displayName": "J",
-                    "experimentName": "e",
                     "inputs": {"x": {"jobInputType": "literal", "value": "1"}},
                     "outputs": {"y": {"jobOutputType": "uri_folder"}},
                     "environmentVariables": {"A": "b"},
