@@ -15,7 +15,7 @@ from lazulite.engine.pipeline.bodies import Drawn, Frame
 from lazulite.engine.pipeline.components import Component, Port
 from lazulite.engine.pipeline.graph import CONTROL, DO_WHILE, IF_ELSE, LOOPS, PARALLEL_FOR, Graph, Step
 from lazulite.engine.pipeline.values import INPUT, Value
-from lazulite.engine.spec import LITERAL
+from lazulite.engine.spec import LITERAL, outputs_of
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.ids import WorkspaceId, parse_datastore
 
@@ -74,6 +74,7 @@ def accept(scene: Scene, name: str, body: Mapping[str, Any], pending: Collection
                 target=f"properties.outputs.{output}",
             )
         one["jobOutputType"] = made[output]
+    outputs_of(kept)
     return {**kept, "jobs": {step.name: _kept(step) for step in found.graph.steps.values()}}
 
 
@@ -89,7 +90,7 @@ def _inputs(sent: Mapping[str, Any], whole: Component | None, pending: Collectio
     found: dict[str, Value | None] = {}
     for name, one in sent.items():
         field = f"inputs.{name}"
-        given = fields.nested(sent, f"properties.{field}")
+        given = _entry(sent, name, "inputs")
         kind = str(given.get("jobInputType") or LITERAL)
         if whole and name not in whole.inputs:
             known = components.has(whole.inputs, f"component {whole.name}")
@@ -110,6 +111,11 @@ def _inputs(sent: Mapping[str, Any], whole: Component | None, pending: Collectio
             )
         found[key] = Value(LITERAL, port.default) if port.default is not None else None
     return found
+
+
+def _entry(sent: Mapping[str, Any], name: str, field: str) -> dict[str, Any]:
+    """Returns an input or output by its name, which has dots in it where inputs are grouped."""
+    return fields.nested({name.rpartition(".")[2]: sent[name]}, f"properties.{field}.{name}")
 
 
 def _check_port(port: Port | None, value: Value, field: str) -> None:
@@ -135,10 +141,15 @@ def _placed(name: str, found: Read) -> dict[str, dict[str, Any]]:
     """Returns a pipeline's outputs, each with the place where a step will write it."""
     placed = {}
     datastore = found.frame.datastore or references.BLOB_STORE
-    for output, one in (found.frame.body.get("outputs") or {}).items():
-        if output == "default" or one is None:
+    sent = fields.nested(found.frame.body, "properties.outputs")
+    for output in sent:
+        one = _entry(sent, output, "outputs")
+        if output == "default" or sent[output] is None:
             continue
-        uri = one.get("uri") or f"azureml://datastores/{datastore}/paths/azureml/{name}/{output}/"
+        uri = (
+            fields.text(one, f"properties.outputs.{output}.uri")
+            or f"azureml://datastores/{datastore}/paths/azureml/{name}/{output}/"
+        )
         for key, value in (("name", name), ("output_name", output), ("default_datastore", datastore)):
             uri = uri.replace(f"${{{{{key}}}}}", value)
         if not parse_datastore(uri):
@@ -193,7 +204,7 @@ def _check_step(scene: Scene, found: Read, step: Step, world: values.World) -> l
 def _bound(found: Read, step: Step) -> list[tuple[str, str]]:
     made = []
     for port, kind in ports_of(step, found.graph):
-        given = (step.node.get("outputs") or {}).get(port.name) or {}
+        given = fields.nested(step.node, f"{step.field}.outputs").get(port.name) or {}
         sent = given if isinstance(given, Mapping) else {"value": given}
         if bodies.bound_output(sent, found.frame.body, f"{step.field}.outputs.{port.name}"):
             name = next(values.bindings_of(sent["value"])).removeprefix(values.OUTPUT)

@@ -72,14 +72,14 @@ def body_of(frame: Frame, step: Step, world: World, given: Mapping[str, Value] |
     """
     component = step.component
     assert component
-    searched = step.node.get("search_space") or {} if step.type == "sweep" else {}
+    searched = fields.nested(step.node, f"{step.field}.search_space") if step.type == "sweep" else {}
     inputs = _Inputs(frame, step, component, world).all(given or {}, set(searched))
     body = {
         "jobType": JOB_TYPES[step.type],
         "displayName": str(step.node.get("display_name") or step.name),
         "description": fields.text(step.node, f"{step.field}.description"),
-        "tags": step.node.get("tags") or {},
-        "properties": step.node.get("properties") or {},
+        "tags": fields.texts(step.node, f"{step.field}.tags"),
+        "properties": fields.texts(step.node, f"{step.field}.properties"),
         "inputs": {name: _sent(value, component.inputs[name]) for name, value in inputs.items()},
         "outputs": _outputs(frame, step, component, world),
         "componentId": component.id or None,
@@ -301,6 +301,8 @@ def _sweep(frame: Frame, step: Step, component: Component, world: World) -> dict
     trial = ("command", "codeId", "environmentId", "environmentVariables", "distribution", "resources")
     space = values.filled(_mapping(step.node, "search_space"), world, f"{step.field}.search_space")
     algorithm = step.node.get("sampling_algorithm") or "random"
+    if not isinstance(algorithm, str):
+        algorithm = _mapping(step.node, "sampling_algorithm")
     limits = values.filled(_mapping(step.node, "limits"), world, f"{step.field}.limits")
     timed = {name: _duration(one) for name, one in limits.items() if name in ("timeout", "trial_timeout") and one}
     policy = _mapping(step.node, "early_termination")

@@ -1,12 +1,14 @@
 """What is refused before anything starts, each with the step, the field, and what there is instead."""
 
+import contextlib
 import json
 
 import pytest
 
-from lazulite.engine import states
+from lazulite.engine import states, submit
+from lazulite.engine.courses import NewJob
 from lazulite.engine.pipeline import accept, bodies, values
-from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.errors import BadRequest, LazuliteError, NotImplementedHere
 from tests.engine.conftest import HERE
 from tests.engine.pipeline.conftest import literal, made_by, node
 
@@ -201,6 +203,13 @@ def test_an_optional_input_that_nobody_gave_is_left_out_and_a_default_fills_in(h
     assert body["inputs"] == {"b": {"jobInputType": "literal", "value": "3"}}
 
 
+def test_grouped_inputs_have_dots_in_their_names(home):
+    home.component("grouped", "echo ${{inputs.g.lr}}", {"g.lr": "number"}, {})
+    step = node("grouped", inputs={"g.lr": literal("${{parent.inputs.all.lr}}")})
+    name = home.submit_and_look(step, {"all.lr": {"jobInputType": "literal", "value": "0.5"}})
+    assert home.children(name)["a"].body["inputs"] == {"g.lr": {"jobInputType": "literal", "value": "0.5"}}
+
+
 def test_a_body_is_kept_with_versions_and_places(home):
     jobs = {"a": {**A, "componentId": "make@latest", "outputs": {"o": literal("${{parent.outputs.all}}")}}}
     job = home.job(home.submit_pipeline(jobs, outputs={"all": {"jobOutputType": "uri_file"}}, wake=False))
@@ -242,3 +251,71 @@ def test_an_automl_step_becomes_an_automl_job_whose_tables_steps_may_make(home):
     }
     with pytest.raises(BadRequest, match=r"jobs.u.inputs.m has .*step \"a\" has no output \"worst\". It has best."):
         home.submit_pipeline({**jobs, "u": node("use", inputs={"m": made_by("a", "worst")})})
+
+
+WHOLE = {
+    "jobType": "Pipeline",
+    "inputs": {"n": {"jobInputType": "literal", "value": "1"}, "d": {**DATA, "jobInputType": "uri_folder"}},
+    "outputs": {"all": {"jobOutputType": "uri_folder", "mode": "Upload", "assetName": "x"}},
+    "settings": {"default_compute": "cpu", "default_datastore": "workspaceblobstore", "force_rerun": True},
+    "jobs": {
+        "a": node(
+            "make",
+            inputs={"n": literal("${{parent.inputs.n}}")},
+            outputs={"o": {"value": "${{parent.outputs.all}}", "type": "literal", "mode": "Upload"}},
+            environment_variables={"X": "1"},
+            resources={"instance_count": 1, "shm_size": "1g"},
+            limits={"timeout": "PT5S"},
+            distribution={"distribution_type": "PyTorch", "process_count_per_instance": 1},
+            tags={"a": "b"},
+            identity={"type": "managed"},
+        ),
+        "i": {"type": "if_else", "condition": True, "true_block": "${{parent.jobs.b}}", "false_block": None},
+        "b": node("add", inputs={"d": {**DATA, "mode": "Download"}}),
+        "p": {"type": "parallel_for", "body": "${{parent.jobs.e}}", "items": '[{"n": 1}]', "outputs": {}},
+        "e": node("make"),
+        "w": {
+            "type": "do_while",
+            "body": "${{parent.jobs.m}}",
+            "mapping": {"o": ["d"]},
+            "limits": {"max_iteration_count": 2},
+        },
+        "m": node("add", inputs={"d": DATA}),
+        "s": {
+            "type": "sweep",
+            "trial": {"componentId": "make:1"},
+            "search_space": {"n": {"type": "choice", "values": [1, 2]}},
+            "objective": {"goal": "maximize", "primary_metric": "m"},
+            "sampling_algorithm": "grid",
+            "limits": {"max_total_trials": 2},
+        },
+    },
+}
+
+
+def places(value, path=()):
+    """Yields the way to every part of a body."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in items:
+        yield from places(one, (*path, key))
+
+
+def put(body, path, junk):
+    """Returns a body with one part of it replaced."""
+    if not path:
+        return junk
+    copy = dict(body) if isinstance(body, dict) else list(body)
+    copy[path[0]] = put(copy[path[0]], path[1:], junk)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "junk", [None, 5, -1, "x", "${{", "${{parent.inputs.n}}", [], [5], {}, {"x": 5}, True], ids=str
+)
+def test_no_body_however_bent_is_more_than_refused(home, junk):
+    with home.db.read() as connection:
+        submit.accept(connection, home.folder, HERE, NewJob(WHOLE))
+        for path in list(places(WHOLE))[1:]:
+            with contextlib.suppress(LazuliteError):
+                submit.accept(connection, home.folder, HERE, NewJob(put(WHOLE, path, junk)))
