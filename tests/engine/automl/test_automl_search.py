@@ -5,7 +5,7 @@ from dataclasses import replace
 from lazulite.engine.automl import search
 from lazulite.engine.automl.search import Attempt, Outcome
 from lazulite.engine.automl.spec import spec_of
-from tests.engine.automl.test_spec import DETAILS
+from tests.engine.automl.test_automl_spec import DETAILS
 
 ASKED = spec_of({"taskDetails": DETAILS})
 

@@ -11,7 +11,7 @@ from lazulite.engine.automl.course import AutoML
 from lazulite.engine.courses import Child, NewJob
 from lazulite.engine.submit import accept, submit
 from lazulite.errors import BadRequest, NotFound, NotImplementedHere
-from tests.engine.automl.test_spec import DETAILS
+from tests.engine.automl.test_automl_spec import DETAILS
 from tests.engine.conftest import BORN, HERE
 
 LIMITS = {"maxTrials": 6, "maxConcurrentTrials": 2, "timeout": "PT10M", "trialTimeout": "PT1M"}
