@@ -95,6 +95,11 @@ def test_a_job_that_ran_is_deployed(ml: MLClient, tmp_path):
     ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name=name)).result()
     deployment = PipelineComponentBatchDeployment(name="job", endpoint_name=name, job_definition=ran)
     made = ml.batch_deployments.begin_create_or_update(deployment).result()
+    other = joins(data=Input(type="uri_folder", path=str(tmp_path)), times=5)
+    other.settings.default_compute = "serverless"
+    other = ml.jobs.create_or_update(other)
+    deployment = PipelineComponentBatchDeployment(name="other", endpoint_name=name, job_definition=other)
+    assert ml.batch_deployments.begin_create_or_update(deployment).result().component != made.component
     inputs = {"data": Input(type="uri_folder", path=str(tmp_path)), "times": Input(type="integer", default=2)}
     job = ml.batch_endpoints.invoke(endpoint_name=name, deployment_name=made.name, inputs=inputs)
     assert ended(ml, job.name).status == "Completed"

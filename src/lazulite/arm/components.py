@@ -1,6 +1,7 @@
 """Components: versioned steps of pipelines. What they are made of is stored as it was sent, and comes back so."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from lazulite.arm.environments import ENVIRONMENT
 from lazulite.arm.families import Asset, Context, one_of
 from lazulite.artifacts.locate import locate
 from lazulite.errors import BadRequest, NotFound
-from lazulite.http.call import JsonObject
+from lazulite.http.call import Call, JsonObject, Reply
+from lazulite.http.parts import Parts
 from lazulite.ids import RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
 
@@ -151,6 +153,18 @@ def _spec(reference: str, context: Context) -> JsonObject:
     return dict(row.body["properties"]["componentSpec"])
 
 
+def put_version(call: Call, parts: Parts) -> Reply:
+    """Makes a version, or changes what is said of one; one that is made of a job has the job's own version."""
+    spec = fields.nested(fields.nested(call.body, "properties"), "properties.componentSpec")
+    source = fields.text(spec, "properties.componentSpec.sourceJobId")
+    if source and call.ids["name"].lower() == _ANONYMOUS:
+        call = replace(call, ids={**call.ids, "version": source_jobs.version_of(source)})
+    return COMPONENT.put_version(call, parts)
+
+
 COMPONENT = Asset("components", accept, fixed=(), compare=compare)
 
-ROUTES = COMPONENT.routes()
+ROUTES = tuple(
+    replace(route, handler=put_version) if route.handler == COMPONENT.put_version else route
+    for route in COMPONENT.routes()
+)

@@ -1,5 +1,6 @@
 """Pipeline components made from a job that ran: what it takes and makes becomes what the component takes and makes."""
 
+import uuid
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +11,15 @@ from lazulite.errors import BadRequest
 from lazulite.ids import WorkspaceId, child_name
 
 _PIPELINE = "Pipeline"
+
+
+def version_of(source: str) -> str:
+    """Returns the version of the component without a name that is made of a job: its own for each job.
+
+    Clients ask for version 1 of each. Source: azure-ai-ml 1.35.2 operations/_batch_deployment_operations.py,
+    _validate_component, which goes by the id that is answered.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, child_name(source, "jobs").lower()))
 
 
 def spec_of(connection: Connection, workspace: WorkspaceId, source: str) -> dict[str, Any]:
