@@ -1,23 +1,29 @@
 """The platform's own word on itself, for programs."""
 
 import os
+from typing import cast
 
 import lazulite
+from lazulite import clock
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.serving import wanted
 from lazulite.store import resources
+from lazulite.studio.inside import StudioParts
 
 _COUNTED = ("workspaces", "computes", "data", "environments", "models", wanted.ENDPOINTS, wanted.DEPLOYMENTS)
 
 
 def get(call: Call, parts: Parts) -> Reply:
-    """Answers `{version, pid, home, url, scoringUrl, strict, counts: {kind: number}}`."""
-    return Reply(_status(parts))
+    """Answers `{version, pid, home, url, scoringUrl, strict, privateNetwork, refused, counts: {kind: number}}`.
+
+    refused: `[{host, port, who, count, lastAt}]`, what was asked for outside, the latest first.
+    """
+    return Reply(_status(cast(StudioParts, parts)))
 
 
-def _status(parts: Parts) -> JsonObject:
+def _status(parts: StudioParts) -> JsonObject:
     with parts.db.read() as connection:
         counts = {kind: resources.count(connection, kind) for kind in _COUNTED}
     return {
@@ -27,6 +33,11 @@ def _status(parts: Parts) -> JsonObject:
         "url": parts.settings.url,
         "scoringUrl": parts.settings.scoring_url,
         "strict": parts.settings.strict,
+        "privateNetwork": parts.settings.private_network,
+        "refused": [
+            {"host": one.host, "port": one.port, "who": one.who, "count": one.count, "lastAt": clock.iso(one.last_at)}
+            for one in parts.refusals.latest()
+        ],
         "counts": counts,
     }
 
