@@ -18,7 +18,7 @@ OF_JOBS = (
     ("Mpi", "Set for each rank of an Mpi distribution", ""),
     ("TensorFlow", "Set for each rank of a TensorFlow distribution", ""),
     ("instance", "Set for jobs on a compute instance", ""),
-    ("trial", "Set for the trials of a sweep", ""),
+    ("trial", "Set for the trials of a sweep or of AutoML", ""),
     (
         "parallel",
         "Set for the workers of parallel jobs and batch deployments",

@@ -94,6 +94,7 @@ JOB_VARIABLES = (
     JobVariable(
         "CUDA_VISIBLE_DEVICES", "parallel", "On a machine with GPUs: the one that is the worker's own.", _PARALLEL
     ),
+    JobVariable("LAZULITE_AUTOML", "trial", "Of AutoML: what is trained, and how, as JSON.", "Lazulite"),
     JobVariable("AZUREML_RUN_TOKEN_PASS", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_RUN_TOKEN_RAND", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_JOB_TASK_ERROR_PATH", "none", "Errors are read from the log.", _SEEN),
