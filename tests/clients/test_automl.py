@@ -109,7 +109,7 @@ def test_what_is_wrong_with_the_data_is_told(ml: MLClient, table: Input) -> None
     job = automl.classification(training_data=table, target_column_name="lable", primary_metric="accuracy")
     job.set_limits(max_trials=1)
     made = ml.jobs.create_or_update(job)
-    with pytest.raises(JobException, match=r'It has size, colour, label, price\.'):
+    with pytest.raises(JobException, match=r"It has size, colour, label, price\."):
         ml.jobs.stream(made.name)
 
 

@@ -224,7 +224,7 @@ _ONE = f"{_ALL}/{{name}}"
 ROUTES = (
     Route("GET", _ALL, list_jobs),
     Route("GET", _ONE, get),
-    Route("PUT", _ONE, put, partial="jobType Command, Pipeline, Sweep, and AutoML of tables; others are refused with 501"),
+    Route("PUT", _ONE, put, partial="jobType Command, Pipeline, Sweep, AutoML of tables; others are refused with 501"),
     Route("DELETE", _ONE, delete),
     Route("POST", f"{_ONE}/cancel", cancel),
     Route("GET", f"{_ONE}/cancel", poll_cancel),
