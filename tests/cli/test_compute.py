@@ -47,3 +47,14 @@ def test_a_size_that_does_not_exist_is_refused_in_azures_words(cli):
     said = cli.refused("compute", "create", "-n", "c", "--type", "AmlCompute", "--size", "Standard_None", code=1)
     assert '"Standard_None" is not a VM size' in said
     assert "must be PATH=VALUE" in cli.refused("compute", "update", "-n", "c", "--set", "oops", code=2)
+
+
+def test_identities_are_given_by_commas_and_shown_as_a_list(cli):
+    one = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x"
+    words = ("--identity-type", "user_assigned", "--user-assigned-identities")
+    cli.json("compute", "create", "-n", "mine", "--type", "AmlCompute", *words, one)
+    shown = cli.json("compute", "update", "-n", "mine", "--max-instances", "3", *words, f"{one},{one}2")
+    assert [each["resource_id"] for each in shown["identity"]["user_assigned_identities"]] == [one, f"{one}2"]
+    assert shown["max_instances"] == 3
+    assert "listens for SSH" in cli.refused("job", "connect-ssh", "-n", "any", code=1)
+    assert cli.json("compute", "list", "--type", "computeinstance") == []

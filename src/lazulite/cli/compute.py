@@ -25,12 +25,19 @@ from lazulite.errors import NotImplementedHere
 from lazulite.ids import PROVIDER
 
 _COMPUTE = Noun("compute", "computes", COMPUTE)
+
+
+def _identities(text: str) -> list[dict[str, str]]:
+    """Reads ARM ids with commas between, for argparse, as the file has them."""
+    return [{"resource_id": one} for one in text.split(",") if one]
+
+
 _CHANGEABLE = (
     flag("--min-instances", type=int, metavar="N", help="The nodes that are always up."),
     flag("--max-instances", type=int, metavar="N", help="The most nodes."),
     flag("--idle-time-before-scale-down", "-d", type=int, metavar="SECONDS", help="How long a node may idle."),
     flag("--identity-type", metavar="TYPE", help="Whom its jobs are: SystemAssigned or UserAssigned."),
-    flag("--user-assigned-identities", "-i", metavar="IDS", help="Their ARM ids, commas between."),
+    flag("--user-assigned-identities", "-i", type=_identities, metavar="IDS", help="Their ARM ids, commas between."),
     TAGS,
 )
 _FIELDS = (

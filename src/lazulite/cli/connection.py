@@ -1,11 +1,14 @@
 """`lazulite connection`: as az ml connection."""
 
+from lazulite.cli import changes
 from lazulite.cli.entities import CONNECTION, entity
 from lazulite.cli.grammar import Arguments, Command, Group, Json, flag, required
 from lazulite.cli.session import Session, open_workspace
-from lazulite.cli.verbs import COMMON, FILE, MAX_RESULTS, NAME, NEW_NAME, SET, Noun, deleting, overrides, sdk, updating
+from lazulite.cli.verbs import COMMON, FILE, MAX_RESULTS, NAME, NEW_NAME, SET, Noun, deleting, overrides, sdk
+from lazulite.errors import BadRequest
 
 _CONNECTION = Noun("connection", "connections", CONNECTION)
+_CHANGEABLE = ("tags", "metadata", "target", "credentials")
 _SECRETS = flag("--populate-secrets", "-p", action="store_true", help="Show the secret as well.")
 
 
@@ -33,6 +36,24 @@ def _create(arguments: Arguments) -> Json:
     return _shown(session, session.arm.get(session.path(_CONNECTION.kind, made.name)), arguments.populate_secrets)
 
 
+def _update(arguments: Arguments) -> Json:
+    """Changes a connection in ARM's own body, its secret included, which an update would else lose."""
+    session = open_workspace(arguments)
+    path = session.path(_CONNECTION.kind, arguments.name)
+    row = session.arm.call("POST", f"{path}/listsecrets").json()
+    shown, was = entity(row, CONNECTION), entity(row, CONNECTION)
+    changes.apply(shown, arguments)
+    if fixed := [name for name in {**was, **shown} if was.get(name) != shown.get(name) and name not in _CHANGEABLE]:
+        hint = f"What can: {', '.join(_CHANGEABLE)}. For all else create it again."
+        raise BadRequest(f"{', '.join(fixed)} of a connection cannot be changed.", hint=hint)
+    texts = {**changes.texts(shown, "metadata"), **changes.texts(shown, "tags")}
+    properties = {**row["properties"], "target": shown.get("target"), "metadata": texts}
+    if key := (shown.get("credentials") or {}).get("key"):
+        properties["credentials"] = {**(properties.get("credentials") or {}), "key": key}
+    session.arm.call("PUT", path, {"properties": properties})
+    return _shown(session, session.arm.get(path), arguments.populate_secrets)
+
+
 GROUPS = (
     Group(
         "connection",
@@ -52,7 +73,12 @@ GROUPS = (
                 (required(FILE), NEW_NAME, _SECRETS, SET, *COMMON),
                 "lazulite connection create -f search.yml",
             ),
-            updating(_CONNECTION),
+            Command(
+                "update",
+                "Change tags, target or key of a connection.",
+                _update,
+                (NAME, _SECRETS, *changes.FLAGS, *COMMON),
+            ),
             deleting(_CONNECTION),
         ),
     ),

@@ -88,6 +88,15 @@ def _places(regions: Json) -> Json:
     ]
 
 
+def _assigned(identities: Json) -> Json:
+    """Prints user-assigned identities: `{id: {principalId, clientId}}` as a list."""
+    words = {"principal_id": "principalId", "client_id": "clientId"}
+    known = (
+        (arm_id, {ours: (one or {}).get(word) for ours, word in words.items()}) for arm_id, one in identities.items()
+    )
+    return [{"resource_id": id, **{name: value for name, value in one.items() if value}} for id, one in known] or None
+
+
 def _conda(text: str) -> Json:
     import yaml  # only where an environment with a conda file is shown
 
@@ -132,6 +141,7 @@ _IDENTITY: tuple[Field, ...] = (
     ("identity.type", "identity.type", snake),
     ("identity.principal_id", "identity.principalId"),
     ("identity.tenant_id", "identity.tenantId"),
+    ("identity.user_assigned_identities", "identity.userAssignedIdentities", _assigned),
 )
 _ROUTE: tuple[Field, ...] = (("port", "port"), ("path", "path"))
 _PROBE: tuple[Field, ...] = (

@@ -20,6 +20,7 @@ _FIELDS = (
     ),
     TAGS,
 )
+_LOCATION = flag("--location", "-l", help="Its region, if not the file's; this platform's if not given.")
 _COLUMNS = (("Name", "name"), ("Location", "location"), ("Description", "description"))
 
 
@@ -53,8 +54,11 @@ def _show(arguments: Arguments) -> Json:
 
 def _create(arguments: Arguments) -> Json:
     line = arm()
-    body, name = sdk().registry_body(arguments.file, overrides(arguments, _FIELDS))
-    body.setdefault("location", default(line.settings, "location") or line.settings.region)
+    given = overrides(arguments, _FIELDS)
+    if not arguments.file:  # a file says where, and az needs one
+        given.setdefault("location", arguments.location or default(line.settings, "location") or line.settings.region)
+        given.setdefault("replication_locations", [{"location": given["location"]}])
+    body, name = sdk().registry_body(arguments.file, given)
     path = f"{group_path(line, arguments)}/providers/{PROVIDER}/registries/{name}"
     answer = line.call("PUT", path, body)
     if not arguments.no_wait:
@@ -94,7 +98,7 @@ GROUPS = (
                 "create",
                 "Create a registry: components, environments, models and data for several workspaces.",
                 _create,
-                (FILE, *_FIELDS, SET, NO_WAIT, *_COMMON),
+                (FILE, *_FIELDS, _LOCATION, SET, NO_WAIT, *_COMMON),
                 "lazulite registry create -f registry.yml -g team",
             ),
             Command(

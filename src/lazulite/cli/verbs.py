@@ -68,7 +68,7 @@ MAX_RESULTS = flag("--max-results", "-r", type=int, metavar="N", help="At most s
 
 
 # Flags that stand for a field within another.
-_NESTED = {"identity_type": "identity.type"}
+_NESTED = {"identity_type": "identity.type", "user_assigned_identities": "identity.user_assigned_identities"}
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,9 @@ def _serve(connection: socket.socket, answer: Callable[[Sequence[str]], int]) ->
             sys.stderr.flush()
             connection.sendall(struct.pack("!i", code))
     finally:
+        if sys.exc_info()[0]:  # a mistake of ours, shown as anywhere else
+            sys.excepthook(*sys.exc_info())
+            sys.stderr.flush()
         os._exit(code)
 
 
