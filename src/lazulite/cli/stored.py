@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
@@ -50,9 +51,10 @@ class Place:
     def entries(self, *, is_deep: bool = False) -> Iterator[Entry]:
         """Yields what is in a folder, or the file itself; is_deep: all files below. Raises NotFound for nothing."""
         found = False
-        for entry in (*self._file(), *self._listed(f"{self.path}/" if self.path else "", is_deep)):
-            found = True
-            yield entry
+        for entry in chain(self._file(), self._listed(f"{self.path}/" if self.path else "", is_deep)):
+            if entry.name:  # a marker of the folder itself has none
+                found = True
+                yield entry
         if not found:
             raise NotFound(f'There is nothing at "{self.path}" in container "{self.container}".')
 
@@ -69,9 +71,7 @@ class Place:
             raw = self._send("", {**query, "marker": marker}, {})
             page = ElementTree.fromstring(raw)
             for one in page.iterfind("./Blobs/*"):
-                entry = _entry(one, prefix)
-                if entry.name:
-                    yield entry
+                yield _entry(one, prefix)
             marker = page.findtext("NextMarker") or ""
             if not marker:
                 return
