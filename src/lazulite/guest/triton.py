@@ -95,10 +95,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, address: str, repository: Repository, console: Console) -> None:
         self.answers = Answers(repository)
         self.console = console
-        super().__init__(address, _Handler)
+        super().__init__(address, _Connection)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Connection(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     wbufsize = -1  # head and body leave in one piece
