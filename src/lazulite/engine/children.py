@@ -20,7 +20,7 @@ from lazulite.store import datastores
 from lazulite.store.db import Database
 from lazulite.tracking import entries, metrics
 
-# Where components note numbers and truths that others decide by. Source: mldesigner, which writes it.
+# Where components note numbers and truths that others decide by. Source: guess.
 _CONTROL = "azureml.pipeline.control"
 # How a child says which job stands for it. Source: azure-ai-ml 1.35.2 constants/_job/pipeline.py, and for the last a
 # guess.

@@ -51,7 +51,7 @@ class Parent:
 KINDS: Mapping[str, Leaf | Parent] = {
     "Command": Leaf(spec.spec_of),
     "Parallel": Leaf(parallel.spec_of),
-    "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),
+    "Pipeline": Parent(accept.accept, course.begin, "azureml.PipelineRun"),  # Source: guess
     "AutoML": Parent(automl.accept, automl.begin, automl.RUN_TYPE, metric_of=automl.metric_of),
     "Sweep": Parent(
         sweep.accept, sweep.begin, sweep.RUN_TYPE, log="azureml-logs/hyperdrive.txt", metric_of=sweep.metric_of

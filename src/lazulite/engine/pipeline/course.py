@@ -52,6 +52,7 @@ class Course:
         """Hears of children and says which steps are next. See Course in engine/courses.py."""
         for child in children:
             self._hear(child)
+        # That a pipeline which says nothing stops at the first failure. Source: guess.
         stops = bool(self._failed) and not self._frame.setting("continue_on_step_failure")
         start = [] if stops else list(self._begin())
         files, self._files = self._files, {}

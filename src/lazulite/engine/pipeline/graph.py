@@ -21,7 +21,7 @@ _FLOW: Mapping[str, Sequence[str]] = {
     DO_WHILE: ("body", "mapping", "condition"),
     PARALLEL_FOR: ("body",),
 }
-_MOST_ITERATIONS = 1000  # Source: azure-ai-ml 1.35.2 constants/_common.py, DO_WHILE_MAX_ITERATION
+_MOST_ITERATIONS = 1000  # Source: azure-ai-ml 1.35.2 constants/_component.py, DO_WHILE_MAX_ITERATION
 
 
 @dataclass(frozen=True)

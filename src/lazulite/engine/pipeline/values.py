@@ -12,7 +12,7 @@ from typing import Any
 from lazulite.engine.spec import LITERAL
 from lazulite.errors import BadRequest
 
-# Source: azure-ai-ml 1.35.2 entities/_job/pipeline/_io/base.py and constants/_component.py, the same pattern.
+# Source: azure-ai-ml 1.35.2 _utils/utils.py, is_data_binding_expression, which looks for nearly the same.
 _BINDING = re.compile(r"\$\{\{\s*(\S*?)\s*\}\}")
 _OUTPUT = re.compile(r"parent\.jobs\.(?P<step>.+?)\.outputs\.(?P<output>.+)")
 INPUT, OUTPUT = "parent.inputs.", "parent.outputs."
