@@ -66,17 +66,55 @@ def test_several_at_once_each_have_their_own_result_and_exit_code(warmed, tmp_pa
     assert "error: " in ended[3][0][1]
 
 
-def test_a_signal_ends_what_runs_elsewhere(warmed, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "The job goes on"), (signal.SIGTERM, 143, "")]
+)
+def test_a_signal_ends_what_runs_elsewhere(warmed, tmp_path, number, code, said):
     (tmp_path / "job.yml").write_text("command: sleep 60\nenvironment: {image: 'python:3.11'}\n")
-    line = ("job", "create", "-f", "job.yml", "-n", f"job-{tmp_path.name}", "--stream", *warmed.scope)
+    name = f"job-{tmp_path.name}"
+    line = ("job", "create", "-f", "job.yml", "-n", name, "--stream", *warmed.scope)
     with subprocess.Popen([*COMMAND, *line], cwd=tmp_path, env=warmed.environ, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # fmt: skip
         assert running.stdout.readline().startswith("RunId: ")
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=LIMIT_S)
-    assert running.returncode == 130
-    assert "The job goes on" in said
-    warmed.run("job", "cancel", "-n", f"job-{tmp_path.name}", *warmed.scope)
+        running.send_signal(number)
+        _, told = running.communicate(timeout=LIMIT_S)
+    assert running.returncode == code
+    assert said in told
+    warmed.run("job", "cancel", "-n", name, *warmed.scope)
+
+
+STAY = """
+import os, sys
+from pathlib import Path
+from lazulite.cli import warm
+def answer(words):
+    if words == ["raise"]:
+        raise RuntimeError("a mistake of ours")
+    os.kill(os.getpid(), 9)
+warm.stay(Path(sys.argv[1]), Path(sys.argv[2]), answer)
+"""
+ASK = """
+import sys
+from pathlib import Path
+from lazulite.cli import warm
+sys.exit(warm.ask(Path(sys.argv[1]), sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("raise", "RuntimeError: a mistake of ours"), ("die", "The process that ran this command was killed")],
+)
+def test_whatever_goes_wrong_elsewhere_is_said(platform, tmp_path, word, said):
+    address, python = tmp_path / "az", (sys.executable, "-c")
+    subprocess.run([*python, STAY, address, platform.settings.home], check=True, timeout=LIMIT_S)
+    deadline = time.monotonic() + LIMIT_S
+    while not address.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    done = subprocess.run([*python, ASK, address, word], capture_output=True, text=True, timeout=LIMIT_S)
+    address.unlink()  # and so it ends
+    assert done.returncode == 1 and said in done.stderr
 
 
 def test_it_goes_with_its_platform(own_platform, tmp_path):

@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +30,28 @@ from lazulite.settings import Settings
 _IDLE_LIMIT_S = 120.0
 _LOOK_EVERY_S = 1.0
 _LARGEST_BYTES = 16 << 20
-# What azure-ai-ml reads of the environment while it is imported: it must be the same for all that share one import.
-_READ_AT_IMPORT = ("AZURE_ML", "AZUREML", "AZURE_EXTENSION", "PYTHON")
+# What azure-ai-ml, Python and libc read of the environment once: it must be the same for all that share one import.
+_READ_ONCE = ("AZURE_ML", "AZUREML", "AZURE_EXTENSION", "PYTHON", "TZ", "LANG", "LC_")
+_CREDENTIALS = struct.Struct("3i")  # process, user, group
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NO_ANSWER = 1
+_BY_SIGNAL = 128  # a shell tells of a program's signal by 128 and more
 _MOST_FILES = 1 << 16
 
 
 def address_of(settings: Settings) -> Path:
-    """Returns the socket of those that have loaded the same code under the same variables.
+    """Returns the socket of those that have loaded the same code under the same variables, and see the same machine.
 
     To be asked before a command runs, which may change its own environment.
     """
     here = Path(__file__).parent
-    files = sorted((one.name, one.stat().st_mtime_ns) for folder in (here, here.parent) for one in folder.glob("*.py"))
-    read = sorted(item for item in os.environ.items() if item[0].startswith(_READ_AT_IMPORT))
-    key = hashlib.sha256(repr((sys.executable, __version__, files, read)).encode()).hexdigest()[:16]
+    folders = (here, here / "az", here.parent, here.parent / "identity")
+    files = sorted((str(one), one.stat().st_mtime_ns) for folder in folders for one in folder.glob("*.py"))
+    roots = [Path(one) for one in sys.path if one.endswith("-packages")]
+    packages = [(str(one), one.stat().st_mtime_ns) for one in roots if one.is_dir()]
+    read = sorted(item for item in os.environ.items() if item[0].startswith(_READ_ONCE))
+    seen = sorted(str(one.readlink()) for one in Path("/proc/self/ns").glob("*"))  # files, network and processes
+    key = hashlib.sha256(repr((sys.executable, __version__, files, packages, read, seen)).encode()).hexdigest()[:16]
     settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     return settings.sockets / f"az-{key}"
 
@@ -59,6 +66,8 @@ def ask(address: Path, words: Sequence[str]) -> int | None:
             folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 connection.connect(str(address))
+                if not _is_mine(connection):
+                    return None
                 socket.send_fds(connection, [struct.pack("!I", len(request))], [0, 1, 2, folder])
             finally:
                 os.close(folder)
@@ -71,10 +80,19 @@ def ask(address: Path, words: Sequence[str]) -> int | None:
 
 def _wait(connection: socket.socket, pid: int) -> int:
     """Waits for the exit code, handing on the signals that this process gets."""
-    before = {one: signal.signal(one, lambda number, _: _signal(pid, number)) for one in _FORWARDED}
+    got: list[int] = []
+
+    def hand_on(number: int, _: object) -> None:
+        got.append(number)
+        _signal(pid, number)
+
+    before = {one: signal.signal(one, hand_on) for one in _FORWARDED}
     try:
         return int(struct.unpack("!i", _exactly(connection, 4))[0])
     except (OSError, EOFError):
+        if got:
+            return _BY_SIGNAL + got[-1]
+        print("error: The process that ran this command was killed.", file=sys.stderr)
         return _NO_ANSWER
     finally:
         for one, handler in before.items():
@@ -161,24 +179,32 @@ def _serve(connection: socket.socket, answer: Callable[[Sequence[str]], int]) ->
         if request:
             connection.sendall(struct.pack("!I", os.getpid()))
             _end_with(connection)
-            try:
-                code = answer(request["words"])
-            except SystemExit as leaving:
-                code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            code = _code_of(answer, request["words"])
             connection.sendall(struct.pack("!i", code))
     finally:
-        if sys.exc_info()[0]:  # a mistake of ours, shown as anywhere else
-            sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
         os._exit(code)
+
+
+def _code_of(answer: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
+    """Runs a command line and returns its exit code; shows what is raised, as the interpreter itself would do."""
+    code = _NO_ANSWER
+    try:
+        code = answer(words)
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if isinstance(leaving.code, str):
+            print(leaving.code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001 - nobody is above who would show it
+        sys.excepthook(*sys.exc_info())
+    with suppress(OSError):  # who reads has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code
 
 
 def _receive(connection: socket.socket) -> Any:
     """Takes over arguments, environment, folder and files of a request; None for one of somebody else."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    if struct.unpack("3i", credentials)[1] != os.getuid():
+    if not _is_mine(connection):
         return None
     head, files, _, _ = socket.recv_fds(connection, 4, 4)
     size = struct.unpack("!I", head + _exactly(connection, 4 - len(head)))[0]
@@ -198,6 +224,12 @@ def _receive(connection: socket.socket) -> Any:
     return request
 
 
+def _is_mine(connection: socket.socket) -> bool:
+    """Tells whether the other end is of the same user: what is sent may hold secrets, and what comes is run."""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return bool(_CREDENTIALS.unpack(told)[1] == os.getuid())
+
+
 def _reopen() -> None:
     """Gives Python new objects for its three files, which may be a terminal now and may not have been before."""
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "r", closefd=False)), "utf-8")
@@ -211,6 +243,9 @@ def _end_with(connection: socket.socket) -> None:
     signal.signal(signal.SIGIO, lambda *_: os._exit(_NO_ANSWER))
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    with suppress(BlockingIOError):  # it may have gone before
+        if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+            os._exit(_NO_ANSWER)
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:
