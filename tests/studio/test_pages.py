@@ -57,12 +57,14 @@ def test_every_page_opens_in_any_width_and_light(place: Place, chromium: Browser
     context.close()
 
 
-def test_the_address_that_the_sdk_prints_leads_to_the_job_in_whatever_workspace(place: Place, page: Page) -> None:
+def test_the_addresses_that_the_clients_print_lead_to_the_job_in_whatever_workspace(place: Place, page: Page) -> None:
     name = place.job("true", displayName="found")
     shown = place.ask("GET", f"jobs/{name}")["properties"]["services"]["Studio"]["endpoint"]
     for address in (f"{shown}&tid=x", f"{place.platform.url}/runs/{name}"):
         page.goto(address)
         expect(page.locator("h1")).to_have_text("found")
+    page.goto(f"{place.platform.url}/mlflow/v2.0{place.id}/#/experiments/0/runs/{name}")  # as MLflow's clients print it
+    expect(page.locator("h1")).to_have_text("found")
     proxies = {"https": place.platform.url}
     bundle = str(place.platform.home / "ca" / "bundle.pem")
     led = requests.get(f"https://ml.azure.com/runs/{name}?wsid={place.id}", proxies=proxies, verify=bundle, timeout=20)

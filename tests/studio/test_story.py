@@ -115,6 +115,10 @@ def ask_it(page: Page) -> None:
     page.get_by_role("button", name="Send").click()
     expect(answer.locator("img")).to_be_visible()
     assert page.evaluate("document.querySelector('lz-score img').naturalWidth") == 1
+    page.get_by_role("link", name="Traffic", exact=True).click()
+    expect(page.locator("tr", has_text="blue")).to_contain_text("200")
+    page.get_by_role("link", name="Environment", exact=True).click()
+    expect(page.locator("tr", has_text="AZUREML_MODEL_DIR")).to_contain_text("Azure's contract")
 
 
 def look_at_pictures(page: Page, job: str) -> None:

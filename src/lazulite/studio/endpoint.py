@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lazulite.errors import BadRequest
 from lazulite.http.call import JsonObject
-from lazulite.studio import consume, curves, deploy, endpoints, logs, traffic
+from lazulite.studio import consume, curves, deploy, endpoints, logs, records, traffic, variables
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, button, div, element, form, input_, join, pre, span, strong
 from lazulite.studio.inside import segment
@@ -70,6 +71,7 @@ def show(visit: Visit) -> tuple[str, Html]:
         "Consume": consume_tab,
         "Traffic": traffic_tab,
         "Logs": logs_tab,
+        "Environment": environment_tab,
         "Definition": definition,
     }
     asked = visit.asked("tab")
@@ -297,6 +299,30 @@ def logs_tab(found: Endpoint) -> Html:
         s.tabs(deployments, found.chosen) if len(deployments) > 1 else None,
         s.tabs(kinds, kind),
         logs.viewer(logs.of_deployment(found.visit, found.name, found.chosen, kind), live=True),
+    )
+
+
+def environment_tab(found: Endpoint) -> Html:
+    """Shows what a deployment's workers run in: the interpreter, its packages, every variable with its origin."""
+    if not found.deployments:
+        return s.empty("There is no deployment yet.")
+    one = next(each for each in found.deployments if each["name"] == found.chosen)
+    tabs = [(each["name"], found.link(tab="environment", deployment=each["name"])) for each in found.deployments]
+    told = records.workers_told(found.visit, f"{found.name}/{found.chosen}")
+    if not told:
+        return join(s.tabs(tabs, found.chosen), s.muted("Its variables are known once it has started."))
+    own = one["properties"].get("environmentVariables") or {}
+    about = s.facts(
+        ("Environment", s.mono(one["properties"].get("environmentId"))),
+        ("Python", s.mono(told["python"])),
+        ("Code", s.mono(told["app"])),
+    )
+    return div(
+        s.tabs(tabs, found.chosen) if len(tabs) > 1 else None,
+        s.card(None, about),
+        variables.lock(Path(told["python"]).parent.parent),
+        variables.table(found.visit.parts.settings, told["variables"], own, "the deployment"),
+        class_="stack",
     )
 
 

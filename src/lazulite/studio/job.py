@@ -189,7 +189,7 @@ def _models(found: Run) -> Html | None:
     """Shows the models that were registered from this run."""
     if not found.is_over or not found.visit.workspace:
         return None
-    made = job_parts.models_of(found)
+    made = records.models_of(found.visit, found.name)
     chips = [
         a(f"{name}:{version}", href=found.visit.link(f"/model/{segment(f'{name}:{version}')}/details"), class_="chip")
         for name, version in made

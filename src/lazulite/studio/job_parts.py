@@ -4,20 +4,16 @@ import json
 import re
 from pathlib import Path
 
-from lazulite.catalog.job_variables import JOB_VARIABLES
-from lazulite.environments.builders import uv
 from lazulite.errors import LazuliteError
 from lazulite.http.call import JsonObject
-from lazulite.identity.environment import client_environment
 from lazulite.ids import parse_asset
-from lazulite.studio import curves, files, job_acts, jobs, logs, places, records
+from lazulite.studio import curves, files, job_acts, jobs, logs, places, records, variables
 from lazulite.studio import shown as s
-from lazulite.studio.html import Child, Html, a, div, join, strong
+from lazulite.studio.html import Child, Html, a, div, join
 from lazulite.studio.run import Run
 
 # Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
 _LOGS = ("user_logs", "logs", "azureml-logs", "system_logs")
-_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
 _IS_ASSET = re.compile(r"/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$", re.IGNORECASE)
 _IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
 
@@ -26,7 +22,21 @@ def metrics(found: Run) -> Html:
     """Shows every metric as a curve, and images and tables that were logged."""
     address = found.visit.link("/_studio/metrics", runs=found.name)
     nothing = "This run has logged no metrics. mlflow.log_metric() and run.log() show here as they happen."
-    return div(curves.plots(address, live=not found.is_over, empty=nothing), _pictures(found), class_="stack")
+    plots = curves.plots(address, live=not found.is_over, empty=nothing)
+    return div(plots, _tables(found), _pictures(found), class_="stack")
+
+
+def _tables(found: Run) -> Html | None:
+    """Shows the rows, lists and tables that SDK v1 logs, each name's as one table."""
+    cards = []
+    for key, columns, rows in records.tables(found.visit, found.name):
+        shown = [s.row(*(_cell(row.get(column)) for column in columns)) for row in rows]
+        cards.append(s.card(key, s.grid(columns, shown, class_="dense"), class_="flush"))
+    return join(*cards) if cards else None
+
+
+def _cell(value: object) -> str:
+    return s.number(value) if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _pictures(found: Run) -> Html | None:
@@ -123,14 +133,16 @@ def code_of(found: Run) -> Html:
 
 def environment(found: Run) -> Html:
     """Shows what the job ran in: the environment, every package's version, every variable with its origin."""
-    plan = records.plan(found.visit, found.name)
-    variables = plan.get("variables") or {}
-    venv = Path(variables["VIRTUAL_ENV"]) if variables.get("VIRTUAL_ENV") else None
+    told = records.plan(found.visit, found.name).get("variables") or {}
+    venv = Path(told["VIRTUAL_ENV"]) if told.get("VIRTUAL_ENV") else None
+    own = found.job.get("environmentVariables") or {}
     reference = str(found.job["environmentId"])
     return div(
         s.card("Environment", _reference(found, reference), _python(venv)),
-        _lock(venv),
-        _variables(found, variables) if variables else s.muted("Its variables are known once it has started."),
+        variables.lock(venv),
+        variables.table(found.visit.parts.settings, told, own, "the job")
+        if told
+        else s.muted("Its variables are known once it has started."),
         class_="stack",
     )
 
@@ -154,35 +166,6 @@ def _python(venv: Path | None) -> Html | None:
     return s.facts(
         ("Python", version), ("Image", told["image"]), ("Built", s.moment(told["builtAt"])), ("In", s.mono(str(venv)))
     )
-
-
-def _lock(venv: Path | None) -> Html | None:
-    lock = venv and venv / uv.LOCK
-    if not lock or not lock.exists():
-        return None
-    text = lock.read_text(encoding="utf-8", errors="replace")
-    return s.card("Lock", s.fold(f"{text.count('==')} packages, each with its version", s.source(text)))
-
-
-def _variables(found: Run, variables: dict[str, str]) -> Html:
-    rows = []
-    for name, value in sorted(variables.items()):
-        origin = origin_of(found, name)
-        shown = s.muted("hidden") if _SECRET.search(name) and value else s.mono(value)
-        rows.append(s.row(s.mono(name), shown, s.muted(origin), key=name))
-    return s.card("Variables", s.grid(["Name", "Value", "Set by"], rows, class_="dense"), class_="flush")
-
-
-def origin_of(found: Run, name: str) -> str:
-    """Says who set a variable of a job."""
-    if name in (found.job.get("environmentVariables") or {}):
-        return "the job"
-    known = (re.escape(one.name).replace(r"\{name\}", ".+") for one in JOB_VARIABLES if one.set_for != "none")
-    if any(re.fullmatch(pattern, name) for pattern in known):
-        return "Azure's contract"
-    if name in client_environment(found.visit.parts.settings):
-        return "what leads Azure clients here"
-    return "environment and machine"
 
 
 def usage(found: Run) -> Html:
@@ -221,13 +204,3 @@ def input_value(found: Run, one: JsonObject) -> Child:
         return s.mono(value)
     name = next((name for name, other in found.inputs.items() if other is one), "")
     return a(s.mono(value), href=found.link(tab="files", input=name))
-
-
-def models_of(found: Run) -> list[tuple[str, str]]:
-    """Lists the models that were registered from a run: (name, version)."""
-    return records.models_of(found.visit, found.name)
-
-
-def bold(words: str) -> Html:
-    """Shows a name that matters."""
-    return strong(words)

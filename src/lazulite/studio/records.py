@@ -10,13 +10,15 @@ from sqlalchemy import ColumnElement, or_
 from lazulite import clock
 from lazulite.engine import folders, states
 from lazulite.http.call import JsonObject
+from lazulite.serving import stage
 from lazulite.store import resources
 from lazulite.store.tables import runs as table
 from lazulite.studio.visit import Visit
-from lazulite.tracking import experiments, runs
+from lazulite.tracking import experiments, metrics, runs
 from lazulite.tracking.runs import Run
 
 PAGE = 50
+_MOST_ROWS = 500
 # What a filter by state means.
 STATES = {
     "active": tuple(status for status in runs.STATUSES if status not in runs.ENDED),
@@ -181,3 +183,43 @@ def count(visit: Visit, kind: str) -> int:
     assert visit.workspace
     with visit.parts.db.read() as connection:
         return resources.count_in(connection, visit.workspace.scope, kind)
+
+
+def tables(visit: Visit, name: str) -> list[tuple[str, list[str], list[dict[str, Any]]]]:
+    """Lists what a run logged besides numbers, as SDK v1 does: (name, columns, rows as {column: value})."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        run = runs.find(connection, visit.workspace.scope, name)
+        cells = metrics.cells(connection, run.number)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for cell in cells:
+        found.setdefault(cell.key, []).extend(_rows(cell.data["data"]))
+    return [(key, list(dict.fromkeys(column for row in rows for column in row)), rows) for key, rows in found.items()]
+
+
+def _rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns a cell's rows: one, or as many as its columns are long."""
+    longest = max((len(value) for value in data.values() if isinstance(value, list)), default=0)
+    if not longest:
+        return [data]
+    return [
+        {
+            column: (value[place] if place < len(value) else None) if isinstance(value, list) else value
+            for column, value in data.items()
+        }
+        for place in range(min(longest, _MOST_ROWS))
+    ]
+
+
+def workers_told(visit: Visit, label: str) -> JsonObject:
+    """Returns what the first worker of a deployment's newest generation was started with, {} before that.
+
+    label: `endpoint/deployment`. `{variables, python, …}`, as its worker.json has it.
+    """
+    folder = stage.folder_of(visit.parts.settings.home, label)
+    generations = sorted((one for one in folder.glob("*") if one.name.isdecimal()), key=lambda one: int(one.name))
+    try:
+        found: JsonObject = json.loads((generations[-1] / "workers" / "0" / "worker.json").read_bytes())
+    except (IndexError, OSError, ValueError):
+        return {}
+    return found

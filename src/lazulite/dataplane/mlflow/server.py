@@ -2,6 +2,7 @@
 
 import lazulite
 from lazulite.dataplane.mlflow import wire
+from lazulite.http import scopes
 from lazulite.http.call import Call, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
@@ -33,8 +34,8 @@ def server_info(call: Call, parts: Parts) -> Reply:
 
 
 def page(call: Call, parts: Parts) -> Reply:
-    """Leads a browser to Studio: MLflow's clients print this address with every run."""
-    return Reply(status=302, headers={"location": f"{parts.settings.url}/"})
+    """Leads a browser to Studio: MLflow's clients print this address with every run, which they name after a `#`."""
+    return Reply(status=302, headers={"location": f"{parts.settings.url}/?wsid={scopes.named(call)}"})
 
 
 ROUTES = (

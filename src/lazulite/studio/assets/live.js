@@ -247,6 +247,9 @@ if (chosen) {
   const [, , sub, , group, , , , name] = chosen.split("/");
   if (name) remember("lazulite-workspace", `${sub}/${group}/${name}`.toLowerCase());
 }
+// MLflow prints addresses of its own front end with every run; they lead here.
+const [, run] = location.hash.match(/^#\/experiments\/[^/]+\/runs\/([^/?]+)/) ?? [];
+if (run) location.replace(`/runs/${run}${location.search}`);
 const opened = document.getElementById(location.hash.slice(1));
 if (opened instanceof HTMLDialogElement) opened.showModal();
 tick();

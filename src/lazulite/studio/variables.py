@@ -1,0 +1,48 @@
+"""Environment variables as a job or a deployment has them: names, values but secrets, and who set each."""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from lazulite.catalog.job_variables import JOB_VARIABLES
+from lazulite.catalog.variables import VARIABLES
+from lazulite.environments.builders import uv
+from lazulite.identity.environment import client_environment
+from lazulite.settings import Settings
+from lazulite.studio import shown as s
+from lazulite.studio.html import Html
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
+
+
+def table(settings: Settings, values: Mapping[str, str], own: Collection[str], whose: str) -> Html:
+    """Shows variables. own: those that the job or deployment names itself; whose: the words for that."""
+    rows = [
+        s.row(
+            s.mono(name),
+            s.muted("hidden") if _SECRET.search(name) and value else s.mono(value),
+            s.muted(whose if name in own else origin(settings, name)),
+            key=name,
+        )
+        for name, value in sorted(values.items())
+    ]
+    return s.card("Variables", s.grid(["Name", "Value", "Set by"], rows, class_="dense"), class_="flush")
+
+
+def origin(settings: Settings, name: str) -> str:
+    """Says who set a variable that nobody asked for."""
+    told = (re.escape(one.name).replace(r"\{name\}", ".+") for one in JOB_VARIABLES if one.set_for != "none")
+    if any(re.fullmatch(pattern, name) for pattern in told) or any(one.name == name for one in VARIABLES):
+        return "Azure's contract"
+    if name in client_environment(settings):
+        return "what leads Azure clients here"
+    return "environment and machine"
+
+
+def lock(venv: Path | None) -> Html | None:
+    """Shows every package of an environment with its version; None where nothing was locked."""
+    path = venv and venv / uv.LOCK
+    if not path or not path.exists():
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return s.card("Lock", s.fold(f"{text.count('==')} packages, each with its version", s.source(text), id="lock"))
