@@ -1,6 +1,8 @@
 """The composition root: the mounts, the loops, and their order. Nothing else builds anything."""
 
 import asyncio
+import json
+import os
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -56,14 +58,16 @@ from lazulite.edge.refusals import Refusals
 from lazulite.engine.loop import Engine
 from lazulite.engine.scheduler import Scheduler
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
+from lazulite.environments.builders import uv
 from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route, Router
 from lazulite.http.sandbox import sandboxed
 from lazulite.http.stack import Identify
-from lazulite.identity import tokens
+from lazulite.identity import doors, tokens
 from lazulite.identity.authority import Authority
+from lazulite.identity.environment import client_environment
 from lazulite.serving.supervisor import Supervisor
 from lazulite.settings import Settings
 from lazulite.store import tables
@@ -145,7 +149,10 @@ async def _serve(settings: Settings) -> None:
     parts = open_parts(settings)
     refusals = Refusals()
     app = dispatch(mounts(parts, refusals))
-    listener = await listen.start(settings, Authority.open(settings.home), app, refusals=refusals)
+    environ = dict(os.environ)
+    if settings.private_network:
+        _close_ways_out(settings)
+    listener = await listen.start(settings, Authority.open(settings.home), app, environ, refusals)
     parts.supervisor.start()
     parts.engine.start()
     parts.scheduler.start()
@@ -156,6 +163,19 @@ async def _serve(settings: Settings) -> None:
     parts.supervisor.stop()
     parts.supervisor.end_everything()
     parts.db.close()
+
+
+def _close_ways_out(settings: Settings) -> None:
+    """Leads what this process starts, builds above all, to the proxy, which refuses; and where that can be, nowhere
+    else. An index on this machine is reached through the proxy too.
+    """
+    builds = client_environment(settings, who="builds")
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        os.environ[name] = os.environ["ALL_PROXY"] = builds[name]
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ.pop(name, None)
+    if doors.are_possible():
+        os.environ[uv.PREFIX] = json.dumps(doors.command(doors.of(settings), ()))
 
 
 def open_parts(settings: Settings) -> Parts:

@@ -34,6 +34,9 @@ class Settings:
     private_network: bool = _setting(
         "LAZULITE_PRIVATE_NETWORK", False, "Refuse, and list, connections through the proxy to hosts that are not ours."
     )
+    allowed_hosts: str = _setting(
+        "LAZULITE_ALLOWED_HOSTS", "", "Hosts that belong to the private network, with commas: pypi.corp, *.corp."
+    )
     region: str = _setting("LAZULITE_REGION", "eastus", "The region of everything that names none.")
     scoring_scheme: str = _setting("LAZULITE_SCORING_SCHEME", "http", "Scheme of `scoringUri`: http or https.")
 

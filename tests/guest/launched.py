@@ -34,6 +34,7 @@ class Runs:
             "ranks": [
                 {"log": str(folder / "logs" / f"{rank}.txt"), "variables": {"RANK": str(rank)}} for rank in range(ranks)
             ],
+            "doors": None,
             "isolated": self.launcher.has_views,
             "views": [],
             "readonly": [],

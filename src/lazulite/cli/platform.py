@@ -121,6 +121,8 @@ def _status(arguments: Arguments) -> Json:
         return {**said, "startedAt": running.started_at}
     print(_banner(running))
     print("  it holds     " + ", ".join(f"{number} {kind}" for kind, number in said["counts"].items()))
+    for one in said["refused"]:
+        print(f"  refused      {one['host']}:{one['port']} to {one['who']}, {one['count']} times")
     return None
 
 

@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Coroutine, Mapping
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -24,12 +25,14 @@ from lazulite.edge.proxy import Proxy
 from lazulite.edge.refusals import Refusals
 from lazulite.edge.upstream import Upstream
 from lazulite.errors import BadRequest, Conflict, LazuliteError
+from lazulite.identity import doors
 from lazulite.identity.authority import Authority
 from lazulite.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _BACKLOG = 4096
+_APART = "a process without a network"
 _OPEN_FILES = 65_536
 # For the first bytes, and then for the TLS handshake.
 _GREETING_S = 30.0
@@ -98,6 +101,7 @@ class Listener:
         settings = dataclasses.replace(settings, port=self.port)
         self.refusals = refusals
         self._servers = servers
+        self._door = _open_door(settings.sockets)
         self._authority = authority
         own_names = (settings.host,) if settings.is_exposed and hosts.is_address(settings.host) else ()
         self._direct = authority.server_context(_is_ours, *own_names)
@@ -122,12 +126,13 @@ class Listener:
         """Starts to accept."""
         for server in self._servers:
             self._spawn(self._background, self._accept(server))
+        self._spawn(self._background, self._accept(self._door))
         self._spawn(self._background, self._watch())
 
     async def close(self, grace_s: float = 10.0) -> None:
         """Stops accepting, lets requests under way finish for `grace_s`, then ends them and all tunnels."""
         await _end(self._background)
-        for server in self._servers:
+        for server in (*self._servers, self._door):
             server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
@@ -155,14 +160,15 @@ class Listener:
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(0.1)
                 continue
-            self._spawn(self._greetings, self._greet(connection, peer[0]))
+            is_apart = server is self._door
+            self._spawn(self._greetings, self._greet(connection, _APART if is_apart else peer[0], is_apart))
 
-    async def _greet(self, connection: socket.socket, client: str) -> None:
+    async def _greet(self, connection: socket.socket, client: str, is_apart: bool) -> None:
         with connection, contextlib.suppress(OSError, asyncio.TimeoutError, sockets.HeadRefused):
             sockets.prepare(connection)
             kind = await asyncio.wait_for(_first_kind(connection), _GREETING_S)
             if kind == "proxy":
-                await self._proxy.answer(connection, client)
+                await self._proxy.answer(connection, client, is_apart)
             elif kind:
                 await self._serve(connection, self._direct if kind == "tls" else None)
 
@@ -256,6 +262,19 @@ def _listening(family: int, address: tuple[Any, ...]) -> socket.socket:
     except OSError:
         server.close()
         raise
+    return server
+
+
+def _open_door(folder: Path) -> socket.socket:
+    """Opens the socket by which processes without a network reach this port."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    at = doors.path(folder)
+    at.unlink(missing_ok=True)
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(str(at))
+    at.chmod(0o600)
+    server.listen(_BACKLOG)
+    server.setblocking(False)
     return server
 
 

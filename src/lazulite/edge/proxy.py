@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import fnmatch
 import json
 import re
 import socket
@@ -65,16 +66,19 @@ class Proxy:
         self._refusals = refusals
         self._serve = serve
 
-    async def answer(self, connection: socket.socket, client: str) -> None:
-        """Takes one proxy request off a connection and sees it through; the connection is closed or handed on."""
+    async def answer(self, connection: socket.socket, client: str, is_apart: bool = False) -> None:
+        """Takes one proxy request off a connection and sees it through; the connection is closed or handed on.
+
+        is_apart: it came through a door, from one who may not leave this machine.
+        """
         with connection:
             try:
                 request = parse(await sockets.read_head(connection))
                 who = self._admit(request, client)
                 if request.method == "CONNECT":
-                    await self._connect(connection, request, who)
+                    await self._connect(connection, request, who, is_apart)
                 else:
-                    await self._forward(connection, request, who)
+                    await self._forward(connection, request, who, is_apart)
             except upstream.Unreachable as error:
                 await _refuse(connection, BadGateway(f"{str(error)[:1].upper()}{str(error)[1:]}."))
             except LazuliteError as error:
@@ -90,7 +94,7 @@ class Proxy:
             )
         return _user(credentials) or client
 
-    async def _connect(self, connection: socket.socket, request: Request, who: str) -> None:
+    async def _connect(self, connection: socket.socket, request: Request, who: str, is_apart: bool) -> None:
         host, port = target_of(request.target)
         mount = hosts.azure_mount(host)
         if mount and mount != "scoring":
@@ -100,13 +104,13 @@ class Proxy:
         if mount:
             way = await self._gateway()
         else:
-            self._allow(host, port, who)
+            self._allow(host, port, who, is_apart)
             way = await self._way_out.tunnel(host, port)
         with way:
             await _send(connection, _ESTABLISHED)
             await sockets.join(connection, way)
 
-    async def _forward(self, connection: socket.socket, request: Request, who: str) -> None:
+    async def _forward(self, connection: socket.socket, request: Request, who: str, is_apart: bool) -> None:
         """Passes on one plain request; the answer says `Connection: close`, since the next may be for another host."""
         match = _ABSOLUTE.fullmatch(request.target)
         if not match:
@@ -116,7 +120,7 @@ class Proxy:
         if mount:
             way = await (self._gateway() if mount == "scoring" else self._inside())
         else:
-            self._allow(host, port, who)
+            self._allow(host, port, who, is_apart)
             way, proxy = await self._way_out.plain(host, port)
         target = request.target if proxy else "/" + match["rest"].removeprefix("/")
         with way:
@@ -134,14 +138,20 @@ class Proxy:
     async def _gateway(self) -> socket.socket:
         return await upstream.dial(reachable(self._settings.host).strip("[]"), self._settings.scoring_port)
 
-    def _allow(self, host: str, port: int, who: str) -> None:
-        if self._settings.private_network and not hosts.is_loopback(host):
-            self._refusals.add(host, port, who, clock.now())
-            raise Forbidden(
-                f"{host}:{port} is outside the private network.",
-                code="PrivateNetworkRefused",
-                hint="Start the platform without --private-network to allow it.",
-            )
+    def _allow(self, host: str, port: int, who: str, is_apart: bool) -> None:
+        is_private = self._settings.private_network
+        if not (is_private or is_apart) or hosts.is_loopback(host) or self._is_allowed(host):
+            return
+        self._refusals.add(host, port, who, clock.now())
+        if is_private:
+            hint = "Name it in LAZULITE_ALLOWED_HOSTS if it belongs there, or start without --private-network."
+        else:
+            hint = "Set egress_public_network_access to enabled, or name the host in LAZULITE_ALLOWED_HOSTS."
+        raise Forbidden(f"{host}:{port} is outside the private network.", code="PrivateNetworkRefused", hint=hint)
+
+    def _is_allowed(self, host: str) -> bool:
+        patterns = (one.strip().lower() for one in self._settings.allowed_hosts.split(","))
+        return any(pattern and fnmatch.fnmatchcase(host, pattern) for pattern in patterns)
 
 
 def parse(head: bytes) -> Request:

@@ -14,7 +14,7 @@ from lazulite.engine.parallel import Parallel
 from lazulite.engine.prepare import Prepared
 from lazulite.engine.spec import LITERAL, JobSpec
 from lazulite.engine.stage import Staged
-from lazulite.identity import tokens
+from lazulite.identity import doors, tokens
 from lazulite.identity.environment import CLIENT, TENANT, client_environment
 from lazulite.settings import Settings
 
@@ -48,7 +48,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
         "command": command,
         "variables": {
             **processes.environment(made.environment.python, (os.cpu_count() or 1) / processes_count, os.environ),
-            **client_environment(settings),
+            **client_environment(settings, who=f"job {made.job.name}" if settings.private_network else ""),
             **made.environment.variables,
             **variables(settings, signing_key, made, staged, clock.now()),
             **own,
@@ -60,6 +60,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
             for rank in ranks.ranks_of(spec, _free_ports(ranks.ports_needed(spec)))
         ],
         "isolated": is_isolated,
+        "doors": doors.of(settings) if settings.private_network and doors.are_possible() else None,
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
         "writable": [str(path) for path in staged.writable],

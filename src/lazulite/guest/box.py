@@ -9,13 +9,10 @@ Ends as the program does.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import shutil
 import signal
-import socket
-import struct
 import sys
 import tempfile
 from typing import Any
@@ -26,8 +23,6 @@ _PIECE_BYTES = 256 << 10
 _CONNECTS_WITHIN_S = 5.0
 # Top folders that are this machine's own, or fresh; any other is seen through, and written to beside it.
 _SHARED, _FRESH = ("proc", "sys", "dev"), ("tmp", "run")
-# Source: linux/sockios.h, linux/if.h.
-_SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 
 
 def main(arguments: list[str]) -> int:
@@ -55,8 +50,7 @@ def leave() -> None:
             with open("/proc/self/" + name, "w", encoding="ascii") as file:
                 file.write(text)
     linux.mount(None, "/", linux.MS_REC | linux.MS_PRIVATE)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-        fcntl.ioctl(link, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", _IFF_UP | _IFF_RUNNING))
+    linux.raise_loopback()
 
 
 def are_possible() -> bool:

@@ -91,9 +91,10 @@ class Contained:
         way_out = os.environ.get(_PROXY, "")
         plan["bridges"] = {}
         if way_out:
-            path = os.path.join(here, "out-%d.sock" % os.getpid())
-            host, _, port = way_out.rpartition(":")
-            _bridge(path, host, int(port))
+            path, _, port = way_out.rpartition(":")
+            if not path.startswith("/"):  # an address, which the box cannot reach but by a socket
+                host, path = path, os.path.join(here, "out-%d.sock" % os.getpid())
+                _bridge(path, host, int(port))
             plan["bridges"] = {port: path}
         at = os.path.join(folder, "box-%d.json" % os.getpid())
         with open(at, "w", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any
 
-from . import family, linux, views
+from . import apart, family, linux, views
 
 _FIRST_SAMPLE_S = 1.0
 _SAMPLES_PER_LIFE = 60  # the pause between samples is this part of the job's age, so that week-long jobs leave few
@@ -62,6 +62,8 @@ class Job:
         signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.signal(signal.SIGTERM, lambda number, frame: self._stop("canceled"))
+        if self._plan["doors"] is not None:
+            apart.enter(self._plan["doors"])  # before orphans become ours: who keeps the doors is one, and stays
         family.gather()
         if self._plan["isolated"]:
             views.enter(self._plan["views"], self._plan["readonly"], self._plan["writable"])

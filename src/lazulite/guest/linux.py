@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 import sys
 
 IS_HERE = sys.platform == "linux"
@@ -21,6 +24,8 @@ MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_RELATIME = (
 )
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36
 _CAP_SYS_ADMIN = 21
+# Source: linux/sockios.h, linux/if.h.
+_SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -34,6 +39,12 @@ def mount(source: str | None, target: str, flags: int, kind: str | None = None, 
     """Mounts, binds or remounts. kind: of file system; options: its own, `lowerdir=/a,upperdir=/b`."""
     texts = [os.fsencode(text) if text else None for text in (source, target, kind, options)]
     _check(_LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), target)
+
+
+def raise_loopback() -> None:
+    """Has 127.0.0.1 exist in a new network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        fcntl.ioctl(link, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", _IFF_UP | _IFF_RUNNING))
 
 
 def set_parent_death_signal(number: int) -> None:

@@ -53,14 +53,19 @@ VARIABLES = (
 )
 
 
-def client_environment(settings: Settings, no_proxy: bool = False) -> dict[str, str]:
+def client_environment(settings: Settings, no_proxy: bool = False, who: str = "") -> dict[str, str]:
     """Returns the variables that lead a program's Azure clients here, by the proxy or, with no_proxy, by addresses.
+
+    who: as whom the program is listed when it asks for a host that it is refused.
 
     A program's own AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET may stand instead; loopback takes any.
     Source: the clients' own reading of the environment: azure-identity 1.27.0 _constants.py, azure-ai-ml 1.35.2
     _azure_environments.py, requests.utils, learn.microsoft.com/azure/app-service/overview-managed-identity.
     """
     facts = _facts(settings)
+    if who:
+        secret = quote(secret_of(settings), safe="")
+        facts["proxy"] = f"http://{quote(who, safe='')}:{secret}@{reachable(settings.host)}:{settings.port}"
     recipe = "direct" if no_proxy else "proxy"
     return {
         variable.name: variable.value.format_map(facts) for variable in VARIABLES if variable.recipe in ("", recipe)

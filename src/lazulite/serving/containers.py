@@ -18,7 +18,8 @@ from lazulite.engine import processes
 from lazulite.environments import dockerfile, engines, images, registered
 from lazulite.environments.engines import Engine
 from lazulite.environments.registered import Registered
-from lazulite.errors import BadRequest, UserCodeError
+from lazulite.errors import BadRequest, NotImplementedHere, UserCodeError
+from lazulite.identity import doors
 from lazulite.identity.environment import client_environment
 from lazulite.settings import Settings
 
@@ -68,6 +69,7 @@ class Server:
     models: Path | None
     mount: str
     variables: Mapping[str, str]
+    is_apart: bool
 
 
 def inference_of(environment: Registered) -> Inference | None:
@@ -111,6 +113,12 @@ def prepare(settings: Settings, app: Path, server: Server, log: Log) -> dict[str
 def _in_engine(
     settings: Settings, app: Path, engine: Engine, server: Server, log: Log
 ) -> tuple[dict[str, Any], dict[str, str]]:
+    if server.is_apart:
+        raise NotImplementedHere(
+            f"{Path(engine.program).name} cannot keep a container from leaving this machine and have it answer here.",
+            target="properties.egressPublicNetworkAccess",
+            hint="LAZULITE_CONTAINER_ENGINE=none runs a plain Dockerfile's program without a network, or any.",
+        )
     image = _image(settings, engine, server.environment, log)
     names = sorted({*server.variables, *(("AZUREML_MODEL_DIR",) if server.models else ())})
     mounts = ["-v", f"{server.models}:{server.mount}:z"] if server.models else []
@@ -213,9 +221,9 @@ def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[di
     log(f"container: none; {' '.join(found.program.words)} runs as a program in {found.program.folder}")
     variables = {
         **processes.environment(ready.python, os.cpu_count() or 1, os.environ),
-        **client_environment(settings),
+        **client_environment(settings, who=f"image of {environment.label}" if server.is_apart else ""),
         **ready.variables,
-        "LAZULITE_PROXY": f"127.0.0.1:{settings.port}",
+        "LAZULITE_PROXY": f"{doors.path(settings.sockets) if server.is_apart else '127.0.0.1'}:{settings.port}",
     }
     box = {"argv": list(found.program.words), "folder": found.program.folder, "binds": binds}
     return {"run": [], "stop": [], "clean": [], "box": box}, variables

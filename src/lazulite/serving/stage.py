@@ -10,6 +10,7 @@ from pathlib import Path
 from lazulite.engine import processes
 from lazulite.environments import registered
 from lazulite.errors import BadRequest
+from lazulite.identity import doors
 from lazulite.identity.environment import client_environment
 from lazulite.serving import collecting, containers, logs
 from lazulite.serving.sources import Model, Sources
@@ -34,6 +35,7 @@ class Staged:
     python: Path
     variables: dict[str, str]
     guest: Guest
+    doors: dict[str, str] | None = None
 
 
 def folder_of(home: Path, label: str) -> Path:
@@ -55,8 +57,9 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     model = _place_model(app, found.model, log) if found.model else None
     environment = registered.ensure(settings.home, found.environment, log)
     script = f"{code.name}/{found.script or MLFLOW_SCRIPT}"
+    is_apart = deployment.spec.is_apart or settings.private_network
     variables = {
-        **client_environment(settings),
+        **client_environment(settings, who=deployment.label.replace("/", " ") if is_apart else ""),
         **environment.variables,
         "AML_APP_ROOT": str(app),
         "AZUREML_ENTRY_SCRIPT": script,
@@ -71,7 +74,16 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     }
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
-    return Staged(app, script, environment.python, variables, found.guest)
+    return Staged(app, script, environment.python, variables, found.guest, _doors(settings, log) if is_apart else None)
+
+
+def _doors(settings: Settings, log: Callable[[str], None]) -> dict[str, str] | None:
+    """Returns the doors of workers that may not leave this machine; None where they cannot be kept from it."""
+    if doors.are_possible():
+        log("network: none but the platform's")
+        return doors.of(settings)
+    log("network: the proxy refuses hosts outside; this system allows no namespaces, so what ignores it can leave")
+    return None
 
 
 def _stage_container(
@@ -94,6 +106,7 @@ def _stage_container(
         models=model.parent.parent if model else None,
         mount=mount,
         variables={**own, **deployment.spec.variables},
+        is_apart=deployment.spec.is_apart or settings.private_network,
     )
     variables = containers.prepare(settings, app, server, log)
     return Staged(app, "", Path(sys.executable), variables, found.guest)
@@ -170,6 +183,7 @@ def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list
             variables=staged.variables,
             cores=(os.cpu_count() or 1) / count,
             guest=staged.guest,
+            doors=staged.doors,
             slots=1 if staged.guest == "score" else deployment.spec.concurrency,
         )
         for number in range(count)

@@ -57,6 +57,7 @@ class DeploymentSpec:
     queue_wait_ms: int
     startup_s: float
     model_mount_path: str
+    is_apart: bool
     scale: Scale
     live: Probe
     ready: Probe
@@ -132,11 +133,22 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         queue_wait_ms=int(1000 * clock.seconds(request["maxQueueWait"], "requestSettings.maxQueueWait", 0)),
         startup_s=_startup_s(properties),
         model_mount_path=fields.text(properties, "properties.modelMountPath"),
+        is_apart=_is_apart(properties),
         live=containers.probe_of(properties, "livenessProbe", PROBE_DEFAULTS),
         ready=containers.probe_of(properties, "readinessProbe", PROBE_DEFAULTS),
         scale=scaling.scale_of(properties, instances),
         collector=collecting.collector_of(properties),
     )
+
+
+def _is_apart(properties: dict[str, Any]) -> bool:
+    told = fields.text(properties, "properties.egressPublicNetworkAccess").lower() or "enabled"
+    if told not in ("enabled", "disabled"):
+        raise BadRequest(
+            f'egressPublicNetworkAccess is "{told}", but must be Enabled or Disabled.',
+            target="properties.egressPublicNetworkAccess",
+        )
+    return told == "disabled"
 
 
 def _request_timeout_s(request: dict[str, Any]) -> float:

@@ -3,6 +3,7 @@
 Source: docs.astral.sh/uv, "Compatibility with pip" (index strategy) and "Environment variables".
 """
 
+import json
 import os
 import re
 import subprocess
@@ -23,6 +24,8 @@ from lazulite.environments.spec import EnvironmentSpec
 from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 
 LOCK = "requirements.lock"
+PREFIX = "LAZULITE_BUILD_PREFIX"
+"""A variable of the platform's own: JSON, the words that uv is started with in a private network."""
 _HASHES = "hashes.txt"
 _INPUTS = ("requirements.in", "constraints.txt", "excludes.txt", _HASHES)
 _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
@@ -272,7 +275,7 @@ def _uv(arguments: Sequence[str], run: _Run) -> tuple[bool, list[str]]:
     """Runs uv, every line of its output logged as it comes; secrets in addresses do not get into it."""
     output = []
     with subprocess.Popen(
-        [uv.find_uv_bin(), *arguments],
+        [*json.loads(run.environ.get(PREFIX) or "[]"), uv.find_uv_bin(), *arguments],
         cwd=run.folder,
         env=dict(run.environ),
         stdin=subprocess.DEVNULL,
