@@ -4,8 +4,8 @@ import ast
 import functools
 import importlib.util
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +29,10 @@ WORKSPACE = (
     "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}"
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 )
+# What is in a registry is asked of a front end of its own, found by discovery, below this path.
+# Source: azure-ai-ml 1.35.2 _utils/_registry_utils.py, get_registry_service_details.
+IN_REGISTRY = "/registries/{registryName}/"
+FRONT_END = "/mferp/managementfrontend"
 HEAD = """# Coverage
 
 What Lazulite answers, operation by operation, counted from the REST clients inside azure-ai-ml {ml} and
@@ -126,10 +130,10 @@ class Row:
 def text() -> str:
     """Returns the page: counts, then a chapter per client with a table per operation group."""
     routes = tables()
+    routers = {mount: Router(table) for mount, table in routes.items()}
     chapters, met = [], set()
     for client, title, mount in CLIENTS:
-        router = Router(routes[mount])
-        found = [(operation, answer(router, operation)) for operation in operations(client)]
+        found = [(operation, answer(*_asked(routers, mount, operation))) for operation in operations(client)]
         met |= {id(route) for _, route in found}
         chapters.append((title, [_row(operation, route) for operation, route in found]))
     chapters.append(("Blob storage", [_storage_row(operation) for operation in storage.operations()]))
@@ -137,6 +141,13 @@ def text() -> str:
     head = HEAD.format(ml=version("azure-ai-ml"), blob=version("azure-storage-blob"))
     bodies = [f"## {title}\n\n{_groups(rows)}" for title, rows in chapters]
     return "\n\n".join([head + _counts(chapters), *bodies, _beyond(beyond)]) + "\n"
+
+
+def _asked(routers: Mapping[str, Router], mount: str, operation: Operation) -> tuple[Router, Operation]:
+    """Returns whom a client asks, and how it writes the request."""
+    if mount == "arm" and IN_REGISTRY in operation.template:
+        return routers["dataplane"], replace(operation, template=FRONT_END + operation.template)
+    return routers[mount], operation
 
 
 def _row(operation: Operation, route: Route | None) -> Row:
