@@ -163,9 +163,12 @@ def test_without_an_engine_a_plain_dockerfile_runs_as_a_program(
     while "exit status 7" not in one.logs():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert one.get("/out").json()["out"] != 403, "whatever the machine's network says to an address that nobody has"
     # Two generations have the same port, each in a network of its own.
-    one.put(environment, context.parent / "weights", environment_variables={"COLOR": "green"})
+    own = {"environment_variables": {"COLOR": "green"}, "egress_public_network_access": "disabled"}
+    one.put(environment, context.parent / "weights", **own)
     assert one.ask("1").json()["color"] == "green"
+    assert one.get("/out").json() == {"out": 403}, "and this one may not leave the machine"
 
 
 def test_a_server_that_does_not_come_up_is_told_with_its_last_words(
