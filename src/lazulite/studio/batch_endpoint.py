@@ -84,7 +84,7 @@ def _start(visit: Visit, name: str, deployments: list[JsonObject]) -> Html:
 
 def _jobs(visit: Visit, name: str) -> Html:
     names = {one["name"] for one in _of_endpoint(visit, name)["value"][:_LATEST]}
-    listed = [one for one in records.listed(visit, limit=1000) if one["name"] in names]
+    listed = records.listed(visit, records.Wanted(names=names), limit=_LATEST)
     return s.card("Jobs", jobs.table(visit, listed, empty=s.muted("Nothing was run yet.")), class_="flush")
 
 

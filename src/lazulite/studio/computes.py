@@ -64,7 +64,7 @@ def _row(visit: Visit, one: JsonObject) -> Html:
 def show(visit: Visit) -> Shown:
     """Shows a compute with its nodes and its queue."""
     name = visit.call.ids["name"]
-    active = [one for one in records.listed(visit, state="active", limit=records.PAGE) if one["target"] == name]
+    active = [one for one in records.listed(visit, records.Wanted("active")) if one["target"] == name]
     if name == "serverless":
         return name, join(s.title(name, s.muted("this machine")), _jobs(visit, active))
     body = visit.api.get(f"computes/{segment(name)}")

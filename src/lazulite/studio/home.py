@@ -20,11 +20,11 @@ def show(visit: Visit) -> tuple[str, Html]:
     models = records.count(visit, "models")
     if not latest and not endpoints and not models:
         return "Welcome", _welcome()
-    active = records.listed(visit, state="active", limit=records.PAGE)
+    active = records.listed(visit, records.Wanted("active"))
     tiles = (
-        ("Running now", len(active), visit.link("/jobs", state="active")),
-        ("Endpoints", records.count(visit, "onlineEndpoints"), visit.link("/endpoints")),
-        ("Models", models, visit.link("/models")),
+        ("Running now", _counted(len(active)), visit.link("/jobs", state="active")),
+        ("Endpoints", f"{records.count(visit, 'onlineEndpoints'):,}", visit.link("/endpoints")),
+        ("Models", f"{models:,}", visit.link("/models")),
     )
     return "Home", join(
         s.title(visit.workspace.workspace, s.muted(visit.workspace.resource_group)),
@@ -42,8 +42,12 @@ def show(visit: Visit) -> tuple[str, Html]:
     )
 
 
-def _tile(words: str, count: int, link: str) -> Html:
-    return a(s.muted(words), div(f"{count:,}", class_="figure"), href=link, class_="card tile")
+def _counted(count: int) -> str:
+    return f"{count}+" if count == records.PAGE else str(count)
+
+
+def _tile(words: str, figure: str, link: str) -> Html:
+    return a(s.muted(words), div(figure, class_="figure"), href=link, class_="card tile")
 
 
 def _endpoints(visit: Visit, endpoints: list[JsonObject]) -> Html | None:

@@ -19,14 +19,8 @@ def show(visit: Visit) -> tuple[str, Html]:
     """Shows the topmost runs, jobs and what MLflow and SDK v1 made, the last ones first."""
     asked = {name: visit.asked(name) for name in ("state", "q", "experiment", "archived")}
     before = visit.asked("before")
-    found = records.listed(
-        visit,
-        state=asked["state"],
-        words=asked["q"],
-        experiment=asked["experiment"],
-        archived=bool(asked["archived"]),
-        before=int(before) if before.isdecimal() else 0,
-    )
+    wanted = records.Wanted(asked["state"], asked["q"], asked["experiment"], archived=bool(asked["archived"]))
+    found = records.listed(visit, wanted, before=int(before) if before.isdecimal() else 0)
     is_filtered = any(asked.values()) or before
     nothing = s.empty("Nothing fits these filters.") if is_filtered else s.empty(_NO_JOBS, _FIRST_JOB)
     older = visit.here(before=found[-1]["number"]) if len(found) == records.PAGE else ""

@@ -4,6 +4,7 @@ import mmap
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from lazulite.environments import built
 from lazulite.errors import BadRequest, NotFound
@@ -50,7 +51,7 @@ def get(visit: Visit) -> Reply:
     """
     path = _path(visit)
     if visit.asked("save"):
-        name = f"attachment; filename*=utf-8''{path.name}"
+        name = f"attachment; filename*=utf-8''{quote(path.name)}"
         return Reply(path, 200, {"content-type": "text/plain; charset=utf-8", "content-disposition": name})
     if visit.asked("q"):
         return _search(path, visit.asked("q"), _number(visit, "from"), _number(visit, "direction", 1))

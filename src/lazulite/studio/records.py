@@ -1,7 +1,8 @@
 """What Studio shows of runs and no API of Azure's can be asked for: lists over all experiments, events, usage."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,36 +29,40 @@ STATES = {
 }
 
 
-def listed(
-    visit: Visit,
-    *,
-    state: str = "",
-    words: str = "",
-    experiment: str = "",
-    parent: str = "",
-    archived: bool = False,
-    before: int = 0,
-    limit: int = PAGE,
-) -> list[JsonObject]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs are meant. parent: whose children, "" for topmost runs; names: None for all; words: of their names."""
+
+    state: str = ""
+    words: str = ""
+    experiment: str = ""
+    parent: str = ""
+    names: Collection[str] | None = None
+    archived: bool = False
+
+
+def listed(visit: Visit, wanted: Wanted = Wanted(), *, before: int = 0, limit: int = PAGE) -> list[JsonObject]:
     """Lists runs, the last ones first: `{number, name, shown, experiment, status, kind, target, created, …}`.
 
-    parent: whose children are meant, "" for topmost runs. before: a number to go on from.
+    before: a number to go on from.
     """
     if not visit.workspace:
         return []
-    where: list[ColumnElement[bool]] = [table.c.parent == parent, table.c.is_archived.is_(archived)]
+    where: list[ColumnElement[bool]] = [table.c.parent == wanted.parent, table.c.is_archived.is_(wanted.archived)]
     if before:
         where.append(table.c.number < before)
-    if state in STATES:
-        where.append(table.c.status.in_(STATES[state]))
-    for word in words.split():
-        like = f"%{word.replace('%', '[%]')}%"
-        where.append(or_(table.c.name.ilike(like), table.c.id.ilike(like)))
+    if wanted.names is not None:
+        where.append(table.c.id.in_(wanted.names))
+    if wanted.state in STATES:
+        where.append(table.c.status.in_(STATES[wanted.state]))
+    for word in wanted.words.split():
+        told = (column.icontains(word, autoescape=True) for column in (table.c.name, table.c.id))
+        where.append(or_(*told))
     scope = visit.workspace.scope
     with visit.parts.db.read() as connection:
         names = {one.id: one.name for one in experiments.all_of(connection, scope)}
-        if experiment:
-            where.append(table.c.experiment.in_([key for key, name in names.items() if name == experiment]))
+        if wanted.experiment:
+            where.append(table.c.experiment.in_([key for key, name in names.items() if name == wanted.experiment]))
         found = runs.matching(connection, scope, *where, order_by=(table.c.number.desc(),), limit=limit)
     return [shown(run, names.get(run.experiment, "")) for run in found]
 
@@ -137,7 +142,7 @@ def find_everywhere(visit: Visit, name: str) -> str | None:
 
 def children(visit: Visit, name: str) -> Sequence[JsonObject]:
     """Lists a run's children, oldest first."""
-    return listed(visit, parent=name, limit=1000)[::-1]
+    return listed(visit, Wanted(parent=name), limit=1000)[::-1]
 
 
 def models_of(visit: Visit, name: str) -> list[tuple[str, str]]:

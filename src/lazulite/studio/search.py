@@ -46,7 +46,7 @@ def _found(visit: Visit, words: str) -> Iterator[JsonObject]:
 
 
 def _jobs(visit: Visit, words: str) -> Iterator[JsonObject]:
-    for one in records.listed(visit, words=words, limit=_A_KIND):
+    for one in records.listed(visit, records.Wanted(words=words), limit=_A_KIND):
         yield {"words": one["shown"], "kind": f"job · {one['status']}", "link": jobs.address(visit, one["name"])}
 
 

@@ -67,6 +67,7 @@ export async function refresh() {
       last = main.dataset.live;
       document.title = page.title;
       tick();
+      showPicked();
     }
   })().finally(() => (refreshing = null));
   return refreshing;
@@ -224,7 +225,7 @@ function switchTheme() {
 
 // The arrows and j, k walk through a list, Enter opens what is marked.
 document.addEventListener("keydown", (event) => {
-  if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("a, button, input, textarea, select, summary") || event.ctrlKey || event.metaKey || event.altKey) return;
   const rows = [...document.querySelectorAll("#main tr[data-href]")];
   const at = rows.findIndex((row) => row.classList.contains("at"));
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
