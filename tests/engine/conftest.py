@@ -107,6 +107,17 @@ class Home:
         self.put_cluster("cpu", high=os.cpu_count() or 1)
 
 
+WRONG = (None, 1, "x", [], [1], {"a": 1}, True, 2**70)
+
+
+def spoiled(value: object) -> Iterator[object]:
+    """Yields a body as often as there are values in it and wrong ones to put in their place."""
+    pairs = list(value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()))
+    for name, one in pairs:
+        for wrong in (*WRONG, *spoiled(one)):
+            yield type(value)({**dict(pairs), name: wrong}.items() if isinstance(value, dict) else [wrong])
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A home that nothing runs on."""

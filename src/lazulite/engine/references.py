@@ -3,14 +3,16 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
+from lazulite import fields
 from lazulite.artifacts.locate import locate
 from lazulite.engine import states
 from lazulite.engine.states import Job
-from lazulite.errors import NotFound
-from lazulite.ids import AssetId, WorkspaceId, parse_asset
+from lazulite.errors import BadRequest, NotFound
+from lazulite.ids import AssetId, WorkspaceId, parse_asset, parse_datastore
 from lazulite.store import assets, datastores
 from lazulite.tracking import runs
 
@@ -52,6 +54,27 @@ def output_uri(job: str, output: str) -> str:
 def is_usual(uri: str) -> bool:
     """Tells whether a place is one that an output has whose user named none."""
     return bool(_USUAL.fullmatch(uri))
+
+
+def placed(job: str, body: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Returns the outputs of a parent's body, each with its place until a child's turns out to be it.
+
+    kind: the type of one that says none. Raises BadRequest naming the output that can have no place.
+    """
+    found = {}
+    outputs = fields.nested(body, "properties.outputs")
+    for name in outputs:
+        sent = fields.nested(outputs, f"properties.outputs.{name}")
+        if name == "default" or outputs[name] is None:
+            continue
+        uri = fields.text(sent, f"properties.outputs.{name}.uri") or output_uri(job, name)
+        for key, value in (("name", job), ("output_name", name), ("default_datastore", BLOB_STORE)):
+            uri = uri.replace(f"${{{{{key}}}}}", value)
+        if not parse_datastore(uri):
+            target = f"properties.outputs.{name}.uri"
+            raise BadRequest(f'outputs.{name}: "{uri}" is not the URI of a path in a datastore.', target=target)
+        found[name] = {"jobOutputType": kind, "mode": "ReadWriteMount", **sent, "uri": uri}
+    return found
 
 
 def long_form(uri: str, workspace: WorkspaceId) -> str:

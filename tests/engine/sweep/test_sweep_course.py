@@ -10,7 +10,7 @@ from lazulite.engine.courses import Child, NewJob
 from lazulite.engine.submit import accept, submit
 from lazulite.engine.sweep.course import Sweep
 from lazulite.errors import BadRequest, NotImplementedHere
-from tests.engine.conftest import BORN, HERE
+from tests.engine.conftest import BORN, HERE, spoiled
 
 BODY = {
     "jobType": "Sweep",
@@ -154,7 +154,11 @@ def test_what_cannot_be_is_refused_with_its_field(told, change, told_):
 
 
 def test_nothing_that_a_body_may_hold_fails_the_platform(home):
-    for field in BODY:
-        for wrong in (None, 1, "x", [], {}, [1], {"a": 1}, {"lr": None}, True, 2**70):
-            with home.db.read() as connection, contextlib.suppress(BadRequest, NotImplementedHere):
-                accept(connection, home.folder, HERE, NewJob({**BODY, field: wrong}, "s"))
+    whole = {
+        **BODY,
+        "earlyTermination": {"policyType": "Bandit", "slackAmount": 0.1},
+        "resources": {"instanceCount": 1},
+    }
+    for body in spoiled({**whole, "trial": {**BODY["trial"], "environmentVariables": {"A": "1"}}}):
+        with home.db.read() as connection, contextlib.suppress(BadRequest, NotImplementedHere):
+            accept(connection, home.folder, HERE, NewJob(body, "s"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from lazulite import clock
+from lazulite import clock, fields
 from lazulite.engine import processes, references
 from lazulite.engine.automl import search
 from lazulite.engine.automl.search import Attempt, Outcome
@@ -18,8 +18,8 @@ from lazulite.engine.automl.spec import AutoMLSpec, spec_of
 from lazulite.engine.courses import Child, NewJob, Next, Scene
 from lazulite.engine.states import ENDED, Change, Job
 from lazulite.environments import registered
-from lazulite.errors import BadRequest, UserCodeError
-from lazulite.ids import WorkspaceId, parse_datastore
+from lazulite.errors import UserCodeError
+from lazulite.ids import WorkspaceId
 
 RUN_TYPE = "automl"  # Source: azureml-core, runs of AutoML
 # What has scikit-learn, LightGBM, pandas and MLflow in it.
@@ -43,26 +43,15 @@ def accept(scene: Scene, name: str, body: Mapping[str, Any], pending: Collection
     asked = spec_of(body)
     reference = str(body.get("environmentId") or _ENVIRONMENT)
     found = registered.find(scene.connection, scene.home, scene.workspace, reference)
-    kept = {**body, "environmentId": found.id, "outputs": _placed(name, body)}
+    kept = {**body, "environmentId": found.id, "outputs": references.placed(name, body, "mlflow_model")}
     scene.check(_trial_of(kept, asked, search.next_attempt(asked, name, ())), pending)
     return kept
-
-
-def _placed(name: str, body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    placed = {}
-    for output, one in (body.get("outputs") or {}).items():
-        if output != "default" and one is not None:
-            uri = str(one.get("uri") or references.output_uri(name, output))
-            if not parse_datastore(uri):
-                raise BadRequest(f'outputs.{output}: "{uri}" is not the URI of a path in a datastore.')
-            placed[output] = {"jobOutputType": "mlflow_model", "mode": "ReadWriteMount", **one, "uri": uri}
-    return placed
 
 
 def _trial_of(body: Mapping[str, Any], asked: AutoMLSpec, attempt: Attempt) -> dict[str, Any]:
     """Returns the body of a trial, a command job that runs guest/automl.py in the environment."""
     plan = {**asked.told, "attempt": attempt.wire()}
-    given = body.get("environmentVariables") or {}
+    given = fields.texts(body, "properties.environmentVariables")
     return {
         **{key: body[key] for key in _OF_THE_JOB if body.get(key) is not None},
         "jobType": "Command",
@@ -121,8 +110,6 @@ class AutoML:
         return Next(end=self._end(), outputs=outputs, properties=self._properties(), tags=self._tags())
 
     def _hear(self, child: Child) -> None:
-        if "parameters" not in child.job.body:  # somebody else's job that was given this parent
-            return
         told = child.job.body["parameters"]
         attempt = Attempt(told["algorithm"], told["parameters"], told["members"])
         points = [value for value in child.points if not math.isnan(value)]

@@ -17,8 +17,8 @@ from lazulite.engine.sweep import spec
 from lazulite.engine.sweep.sampling import Tried
 from lazulite.engine.sweep.space import Values
 from lazulite.environments import registered
-from lazulite.errors import BadRequest, UserCodeError
-from lazulite.ids import WorkspaceId, parse_datastore
+from lazulite.errors import UserCodeError
+from lazulite.ids import WorkspaceId
 
 RUN_TYPE = "hyperdrive"  # Source: azureml-core, runs of HyperDrive
 _LOOK_S = 1.0  # how often trials that run are looked at, for those that a policy ends
@@ -45,21 +45,7 @@ def accept(scene: Scene, name: str, body: Mapping[str, Any], pending: Collection
     trial["environmentId"] = registered.find(scene.connection, scene.home, scene.workspace, trial["environmentId"]).id
     if trial.get("codeId"):  # a component has "azureml:" before it, which azure-ai-ml takes for a folder of that name
         trial["codeId"] = re.sub("^azureml:(?=/)(?!//)", "", trial["codeId"])
-    return {**body, "trial": trial, "outputs": _placed(name, body)}
-
-
-def _placed(name: str, body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns a sweep's outputs, each with the place where it is until the best trial is known."""
-    placed = {}
-    known = {"name": name, "default_datastore": references.BLOB_STORE}
-    for output, one in spec.outputs_of(body).items():
-        uri = str(one.get("uri") or references.output_uri(name, output))
-        for key, value in {**known, "output_name": output}.items():
-            uri = uri.replace(f"${{{{{key}}}}}", value)
-        if not parse_datastore(uri):
-            raise BadRequest(f'outputs.{output}: "{uri}" is not the URI of a path in a datastore.')
-        placed[output] = {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", **one, "uri": uri}
-    return placed
+    return {**body, "trial": trial, "outputs": references.placed(name, body, "uri_folder")}
 
 
 def begin(connection: Connection, workspace: WorkspaceId, job: Job) -> "Sweep":
@@ -111,8 +97,6 @@ class Sweep:
         )
 
     def _hear(self, child: Child) -> None:
-        if "parameters" not in child.job.body:  # somebody else's job that was given this parent
-            return
         number, sign = int(child.step), 1 if self._spec.maximizes else -1
         scores = [sign * value for value in child.points if not math.isnan(value)]
         self._trials[number] = _Trial(number, child.job, child.job.body["parameters"], scores)

@@ -16,7 +16,7 @@ Value = str | int | float | bool
 Values = Mapping[str, Value]
 
 # The numbers of each distribution, in the order of the wire, and by what name the dict form of pipelines has them.
-_NUMBERS = {
+NUMBERS = {
     "uniform": ("min_value", "max_value"),
     "loguniform": ("min_value", "max_value"),
     "quniform": ("min_value", "max_value", "q"),
@@ -28,12 +28,13 @@ _NUMBERS = {
     "randint": ("upper",),
 }
 _LEAST, _MOST = 1e-9, 1 - 1e-9  # a normal distribution has no value at 0 and 1
+_LARGEST = (1 << 31) - 1  # of randint
 _DIGITS = 12  # 3 * 0.1 is 0.3 to whoever reads it
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One parameter. options: all values of one that has only so many, in order; numbers: as _NUMBERS names them.
+    """One parameter. options: all values of one that has only so many, in order; numbers: as NUMBERS names them.
 
     base: of what the logarithmic ones are powers.
     """
@@ -100,10 +101,10 @@ def _dimension(name: str, given: Any, base: float) -> Dimension:
     kind, sent = _opened(given, at)
     if kind == "choice":
         return Dimension(name, kind, options=_options(sent.get("values"), at))
-    numbers = {one: _number(sent.get(one), f"{at}.{one}") for one in _NUMBERS[kind]}
+    numbers = {one: _number(sent.get(one), f"{at}.{one}") for one in NUMBERS[kind]}
     if kind == "randint":
-        if not (numbers["upper"].is_integer() and numbers["upper"] >= 1):
-            raise BadRequest(f"{at}: randint needs a whole number above 0.", target=f"properties.{at}")
+        if not (numbers["upper"].is_integer() and 1 <= numbers["upper"] <= _LARGEST):
+            raise BadRequest(f"{at}: randint needs a whole number above 0, below 2**31.", target=f"properties.{at}")
         return Dimension(name, kind, options=range(int(numbers["upper"])))
     if "max_value" in numbers and numbers["min_value"] >= numbers["max_value"]:
         raise BadRequest(
@@ -130,13 +131,13 @@ def _opened(given: Any, at: str) -> tuple[str, Mapping[str, Any]]:
         kind, sent = str(given.get("type")).lower(), given
     elif isinstance(given, list) and len(given) == 2 and isinstance(given[1], list):
         kind = str(given[0]).lower()
-        names = ("values",) if kind == "choice" else _NUMBERS.get(kind, ())
+        names = ("values",) if kind == "choice" else NUMBERS.get(kind, ())
         sent = dict(zip(names, given[1], strict=False))
     else:
         kind, sent = "", {}
-    if kind != "choice" and kind not in _NUMBERS:
+    if kind != "choice" and kind not in NUMBERS:
         raise BadRequest(
-            f"{at} is {given!r}, but must be one of the distributions choice, {', '.join(_NUMBERS)}.",
+            f"{at} is {given!r}, but must be one of the distributions choice, {', '.join(NUMBERS)}.",
             target=f"properties.{at}",
         )
     return kind, sent

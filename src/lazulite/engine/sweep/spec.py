@@ -93,15 +93,16 @@ def trial_of(body: Mapping[str, Any], found: SweepSpec, number: int, values: Val
     literals = {name: {"jobInputType": LITERAL, "value": text} for name, text in texts.items()}
     kept = {key: body[key] for key in _OF_THE_SWEEP if body.get(key) is not None}
     own = {key: trial[key] for key in _OF_THE_TRIAL if trial.get(key) is not None}
-    if body.get("resources"):
-        own["resources"] = {**(own.get("resources") or {}), **body["resources"]}
+    more = fields.nested(body, "properties.resources")
+    if more:
+        own["resources"] = {**fields.nested(trial, "properties.trial.resources"), **more}
     return {
         **kept,
         **own,
         "jobType": "Command",
         "command": _SEARCHED.sub(lambda match: texts[match[1]], trial["command"]),
-        "environmentVariables": {**variables, **(own.get("environmentVariables") or {})},
-        "inputs": {**(kept.get("inputs") or {}), **literals},
+        "environmentVariables": {**variables, **fields.texts(trial, "properties.trial.environmentVariables")},
+        "inputs": {**fields.nested(body, "properties.inputs"), **literals},
         "outputs": {name: _own_place(one, number) for name, one in outputs_of(body).items()},
         "limits": {"jobLimitsType": "Command", "timeout": found.trial_timeout},
         "parameters": dict(values),
@@ -112,7 +113,8 @@ def trial_of(body: Mapping[str, Any], found: SweepSpec, number: int, values: Val
 def outputs_of(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the outputs of a sweep as sent, by name."""
     sent = fields.nested(body, "properties.outputs")
-    return {name: one for name, one in sent.items() if name != "default" and one is not None}
+    read = {name: fields.nested(sent, f"properties.outputs.{name}") for name in sent}
+    return {name: one for name, one in read.items() if name != "default" and sent[name] is not None}
 
 
 def _own_place(sent: Mapping[str, Any], number: int) -> dict[str, Any]:
