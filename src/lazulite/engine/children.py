@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,7 @@ from lazulite.tracking import entries, metrics
 
 # Where components note numbers and truths that others decide by. Source: guess.
 _CONTROL = "azureml.pipeline.control"
+_MOST_CHARACTERS = 1 << 20  # of a number, a truth or a text
 # How a child says which job stands for it. Source: azure-ai-ml 1.35.2 constants/_job/pipeline.py, and for the last a
 # guess.
 _IS_REUSED, _REUSED_RUN, _REUSED_PIPELINE = "azureml.isreused", "azureml.reusedrunid", "azureml.reusedpipelinerunid"
@@ -126,10 +128,11 @@ class Children:
         return states.get(connection, job.number) or job
 
     def _with_steps(self, connection: Connection, jobs: Sequence[Job]) -> list[Child]:
+        """Returns those that the parent has made: anybody can submit a job and name it as that job's parent."""
         unknown = [job.number for job in jobs if job.number not in self._steps]
         said = entries.of_runs(connection, unknown)
         self._steps |= {number: said[number, "property"].get(STEP, "") for number in unknown}
-        return [self._child(connection, job) for job in jobs]
+        return [self._child(connection, job) for job in jobs if self._steps[job.number]]
 
     def _child(self, connection: Connection, job: Job) -> Child:
         points = metrics.history(connection, job.number, self.metric) if self.metric else ()
@@ -143,10 +146,28 @@ class Children:
             noted = entries.of_run(connection, job.number, "property").get(_CONTROL)
             reader = datastores.reader(connection, self._workspace)
             path = path_of(self._home, str(job.body["outputs"][output]["uri"]), reader)
-        control = json.loads(noted) if noted else {}
+        control = _control(job, noted) if noted else {}
         if output in control:
             return str(control[output])
         try:
-            return path.read_text(encoding="utf-8").strip()
-        except (FileNotFoundError, UnicodeDecodeError) as error:
+            with path.open(encoding="utf-8") as file:
+                text = file.read(_MOST_CHARACTERS + 1)
+        except (OSError, UnicodeDecodeError) as error:
             raise UserCodeError(f'Job {job.name} made no text for its output "{output}", {path}.') from error
+        if len(text) > _MOST_CHARACTERS:
+            raise UserCodeError(
+                f'Job {job.name} made over {_MOST_CHARACTERS} characters for its output "{output}", which is a number, '
+                "a truth or a text.",
+                hint="Write large data to an output of type uri_file.",
+            )
+        return text.strip()
+
+
+def _control(job: Job, noted: str) -> dict[str, Any]:
+    try:
+        control = json.loads(noted)
+    except ValueError:
+        control = None
+    if not isinstance(control, dict):
+        raise UserCodeError(f"Job {job.name} has noted {noted!r:.80} as its {_CONTROL}, which is no JSON object.")
+    return control

@@ -84,6 +84,7 @@ class Engine:
         with self._db.read() as connection:
             active = states.active(connection)
             queues = queue.waiting(connection)
+            self._parents.hear(connection)  # before any is taken up, which then looks at all its children itself
         for number, kind, state in active:
             if number not in self._attended:
                 self._adopt(number)
@@ -91,8 +92,6 @@ class Engine:
                 self._obey_cancel(number, kind)
         for scope, compute, count in queues:
             self._start_next(scope, compute, count)
-        with self._db.read() as connection:
-            self._parents.hear(connection)
         return self._scale_down(clock.now())
 
     def _adopt(self, number: int) -> None:

@@ -194,9 +194,7 @@ class _Life:
             if not self._is_mine():
                 self.is_over = True
                 return
-            then = self._next(children)
-            while (children := self._do(then)) and not then.end:
-                then = self._next(children)
+            then = self._done(children)
             self._look_again_s = then.look_again_s
             self.is_over = bool(then.end) and self._has_ended(then)
         except BaseException:
@@ -213,13 +211,21 @@ class _Life:
         self.job = replace(self.job, state=held[1])
         return True
 
-    def _next(self, children: Sequence[Child]) -> Next:
-        if self.job.state == "CancelRequested":
-            return Next(end=Change("Canceled"))
+    def _done(self, children: Sequence[Child]) -> Next:
+        """Does what the course says, and what it says of that; returns what it said last, which is to wait or to end.
+
+        What cannot be done ends the parent, and with it the children that run.
+        """
         try:
-            return self._course.take(children)
+            then = self._next(children)
+            while (made := self._do(then)) and not then.end:
+                then = self._next(made)
         except LazuliteError as error:
             return Next(end=Change("Failed", error=error.wire()))
+        return then
+
+    def _next(self, children: Sequence[Child]) -> Next:
+        return Next(end=Change("Canceled")) if self.job.state == "CancelRequested" else self._course.take(children)
 
     def _do(self, then: Next) -> list[Child]:
         """Starts and cancels children; returns those that are new."""

@@ -42,7 +42,7 @@ class Print:
     @property
     def digest(self) -> str:
         """Returns the digest that jobs are found by."""
-        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+        return _digest(json.dumps(self.parts, sort_keys=True))
 
 
 class Prints:
@@ -55,13 +55,13 @@ class Prints:
         """Returns the print of a job whose parts were found; reads its code and small inputs."""
         parts = {name: json.dumps(one, sort_keys=True) for name, one in body.items() if name not in _ELSEWHERE and one}
         parts |= {f"file {name}": digest for name, digest in self._tree(found.code)} if found.code else {}
-        parts |= {f"variable {name}": value for name, value in spec.variables.items()}
+        parts |= {f"variable {name}": _digest(value) for name, value in spec.variables.items()}  # it may be a secret
         parts |= {f"input {one.name}": one.text for one in spec.inputs if one.kind == LITERAL}
         parts |= {f"input {one.input.name}": self._data(one) for one in found.inputs}
         parts |= {f"output {one.name}": f"{one.kind} {one.mode}" for one in spec.outputs}
         built = [*self._tree(found.environment.context)] if found.environment.context else []
         wanted = {name: found.environment.body.get(name) for name in ("image", "condaFile", "build")}
-        content = hashlib.sha256(json.dumps(built or wanted, sort_keys=True).encode()).hexdigest()
+        content = _digest(json.dumps(built or wanted, sort_keys=True))
         parts["environment"] = f"{found.environment.name} {content[:12]}"
         return Print(parts)
 
@@ -155,6 +155,10 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> Sequence
     return said
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _from_to(name: str, before: str, after: str) -> str:
-    is_readable = not name.startswith("file ") and max(len(before), len(after)) <= _SHOWN_CHARACTERS
+    is_readable = not name.startswith(("file ", "variable ")) and max(len(before), len(after)) <= _SHOWN_CHARACTERS
     return f" from {before} to {after}" if is_readable else ""

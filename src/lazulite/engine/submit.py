@@ -76,7 +76,7 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
         workspace,
         kind_name,
         kind.run_type,
-        _complete(kept, workspace, found),
+        _complete(kept, found),
         queue=found.target.queue,
         target=found.target.name,
         nodes=spec.nodes,
@@ -142,6 +142,8 @@ def _new_run(connection: Connection, accepted: Accepted, change: Change, now: da
         experiment = runs.find(connection, scope, parent).experiment
     elif not experiment:
         experiment = experiments.ensure(connection, scope, fields.text(given, "properties.experimentName"), now).id
+    said = fields.texts(given, "properties.properties")
+    said.pop(STEP, None)  # of the job that the body was taken from
     steps = {STEP: new.step} if new.step else {}
     return NewRun(
         id=new.name,
@@ -155,11 +157,11 @@ def _new_run(connection: Connection, accepted: Accepted, change: Change, now: da
         target=accepted.target,
         created_by=new.created_by,
         tags=fields.texts(given, "properties.tags"),
-        properties={**fields.texts(given, "properties.properties"), **new.properties, **steps},
+        properties={**said, **new.properties, **steps},
     )
 
 
-def _complete(kept: dict[str, Any], workspace: WorkspaceId, found: Sources) -> dict[str, Any]:
+def _complete(kept: dict[str, Any], found: Sources) -> dict[str, Any]:
     """Returns what is kept of a body: labels resolved, so that it means the same tomorrow, and outputs with places."""
     outputs = {name: one for name, one in (kept.get("outputs") or {}).items() if name != "default" and one is not None}
     for goal in found.outputs:

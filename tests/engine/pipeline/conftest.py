@@ -7,7 +7,7 @@ import pytest
 
 from lazulite import clock
 from lazulite.artifacts.locate import path_of
-from lazulite.engine import folders, parents, processes, states, submit
+from lazulite.engine import folders, processes, states, submit
 from lazulite.engine.courses import STEP, NewJob
 from lazulite.engine.loop import Engine
 from lazulite.store import datastores
@@ -45,7 +45,9 @@ class Pipelines(Home):
 
     def submit_pipeline(self, jobs, wake=True, **more):
         """Submits a pipeline and returns its name."""
-        body = {"jobType": "Pipeline", "jobs": jobs, **more}
+        return self.submit_body({"jobType": "Pipeline", "jobs": jobs, **more}, wake)
+
+    def submit_body(self, body, wake=True):
         with self.db.write() as connection:
             job = submit.submit(connection, self.folder, HERE, NewJob(body, created_by="tester"), clock.now())
         if wake:
@@ -86,7 +88,7 @@ class Pipelines(Home):
             return path_of(self.folder, job.body["outputs"][output]["uri"], datastores.reader(connection, HERE))
 
     def log(self, name):
-        path = folders.artifacts(self.folder, HERE, name) / parents.LOG
+        path = folders.artifacts(self.folder, HERE, name) / folders.STEPS_LOG
         return path.read_text() if path.exists() else ""
 
     def cancel(self, name):

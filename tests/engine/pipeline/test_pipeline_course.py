@@ -162,6 +162,42 @@ def test_a_condition_decides_which_steps_run(home, condition, ran):
     assert job.state == "Completed" and steps == ({"d", "yes", "after"} if ran == "yes" else {"d", "no"})
 
 
+@pytest.mark.parametrize("command", ["mkdir ${{outputs.go}}", "printf '\\377' > ${{outputs.go}}", "true"])
+def test_a_truth_that_cannot_be_read_fails_the_pipeline_and_says_whose(home, command):
+    home.component("decide", command, outputs={"go": "boolean"})
+    branch = {
+        "type": "if_else",
+        "condition": "${{parent.jobs.d.outputs.go}}",
+        "true_block": "${{parent.jobs.yes}}",
+    }
+    job = home.run_pipeline({"d": node("decide"), "if": branch, "yes": node("make", inputs={"n": literal(1)})})
+    decided = home.children(job.name)["d"]
+    assert job.state == "Failed"
+    assert f'Job {decided.name} made no text for its output "go"' in job.run.error["message"]
+
+
+def test_a_job_that_names_a_pipeline_as_its_parent_is_none_of_its_steps(home):
+    home.put_cluster("two", high=2)
+    home.component("wait", "until [ -e ${{inputs.p}} ]; do sleep 0.02; done", {"p": "string"}, {})
+    gate = home.folder / "gate"
+    name = home.submit_pipeline({"w": node("wait", "two", inputs={"p": literal(gate)})})
+    body = {"jobType": "Command", "command": "true", "environmentId": "plain:1", "computeId": "two"}
+    said = {"parentJobName": name, "properties": {"lazulite.step": "w"}}
+    other = home.ended(home.submit_body({**body, **said}))
+    assert other.state == "Completed" and "lazulite.step" not in home.said(other)
+    gate.touch()
+    assert home.ended(name).state == "Completed"
+
+
+def test_why_a_step_runs_does_not_tell_what_its_variables_hold(home):
+    def run(token):
+        jobs = {"a": node("make", inputs={"n": literal(1)}, environment_variables={"TOKEN": token})}
+        return home.children(home.run_pipeline(jobs).name)["a"]
+
+    first = run("secret-1")
+    assert home.said(run("secret-2"))["lazulite.why"] == f"variable TOKEN changed (compared with {first.name})"
+
+
 def test_a_loop_goes_on_while_its_body_says_so(home):
     home.component(
         "more",

@@ -10,6 +10,7 @@ from lazulite.engine.pipeline.components import Component, Port
 from lazulite.engine.pipeline.graph import AUTOML, JOB_TYPES, Step
 from lazulite.engine.pipeline.values import INPUT, OUTPUT, Value, World
 from lazulite.engine.spec import LITERAL, TYPES
+from lazulite.engine.sweep.space import NUMBERS
 from lazulite.errors import BadRequest
 from lazulite.ids import child_name
 
@@ -19,18 +20,7 @@ _PENDING_LITERAL = {"integer": "1", "number": "1", "boolean": "true"}
 _MUST_BE_FOLDERS = ("uri_folder", "mltable", "mlflow_model", "triton_model")
 # What a search space's expressions say, in the order in which the wire has them.
 # Source: azure-ai-ml 1.35.2 entities/_job/sweep/search_space.py, the _to_rest_object of each.
-_SEARCH = {
-    "choice": ("values",),
-    "randint": ("upper",),
-    "uniform": ("min_value", "max_value"),
-    "loguniform": ("min_value", "max_value"),
-    "quniform": ("min_value", "max_value", "q"),
-    "qloguniform": ("min_value", "max_value", "q"),
-    "normal": ("mu", "sigma"),
-    "lognormal": ("mu", "sigma"),
-    "qnormal": ("mu", "sigma", "q"),
-    "qlognormal": ("mu", "sigma", "q"),
-}
+_SEARCH = {"choice": ("values",), **NUMBERS}
 
 
 @dataclass(frozen=True)
