@@ -121,7 +121,7 @@ KEPT = [
     (
         shape.constants_only,
         "src/lazulite/x.py",
-        "log = f()\nHandler = Callable\n_A = {'a': 1}\n__all__ = ()",
+        "log = f()\nHandler = Callable\n_A = {'a': 1}\n__all__ = ()\ntd = element('td')",
     ),
     (shape.constants_stay, "src/lazulite/x.py", "SEEN = {'a'}\ndef f():\n    SEEN = set()\n    SEEN.add('b')"),
     (shape.catch_by_name, "src/lazulite/x.py", "try: f()\nexcept BaseException:\n    tidy()\n    raise"),

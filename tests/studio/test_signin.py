@@ -1,4 +1,4 @@
-"""Studio through what may happen to its platform: it is restarted under an open page, or open to other machines."""
+"""Studio where other machines can reach the platform: its secret once, then a session."""
 
 from pathlib import Path
 
@@ -6,22 +6,8 @@ import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.conftest import Platform
-from tests.studio.conftest import Place
 
 SECRET = "open sesame"
-
-
-def test_a_page_goes_on_when_its_platform_was_killed_and_is_back(own_platform: Platform, page: Page) -> None:
-    own_platform.start()
-    place = Place(own_platform)
-    place.environment()
-    page.goto(place.address("/jobs"))
-    expect(page.locator("h1")).to_be_visible()
-    own_platform.kill()
-    expect(page.locator(".toast")).to_contain_text("does not answer")
-    own_platform.start()
-    place.job("true", displayName="after the restart")
-    expect(page.get_by_role("link", name="after the restart")).to_be_visible()
 
 
 def test_other_machines_sign_in_once_and_a_wrong_secret_opens_nothing(
