@@ -41,3 +41,15 @@ def test_certificates_that_do_not_fit_the_platform_fail(own_cli):
     bundle = own_cli.platform.home / "ca" / "bundle.pem"
     bundle.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     assert findings(own_cli)["certificates"]["state"] == "failed"
+
+
+def test_what_of_a_workspace_would_not_ship_is_told_with_its_fix(cli):
+    cli, group = Cli(cli.platform), ("-g", "shipped-group")
+    cli.json("workspace", "create", "-n", "shipped", *group)
+    assert cli.run("doctor", "--ship", "-w", "shipped", *group).returncode == 0
+    cli.json("workspace", "update", "-n", "shipped", *group, "--set", "public_network_access=Disabled")
+    cli.json("online-endpoint", "create", "-n", "shipped-ep", "-w", "shipped", *group)
+    done = cli.run("doctor", "--ship", "-w", "shipped", *group)
+    assert done.returncode == 1, done.stderr
+    assert "shipped-ep is reached from inside its network only" in done.stdout
+    assert "through a gateway there" in done.stdout

@@ -1,6 +1,7 @@
 """`lazulite doctor`: what the platform needs of this machine, each thing tried for real."""
 
 import dataclasses
+import os
 import shutil
 import socket
 import ssl
@@ -14,9 +15,11 @@ from typing import Literal
 import uv
 
 from lazulite import settings
-from lazulite.cli import lock, ports
-from lazulite.cli.grammar import HOME, OUTPUT, Arguments, Command, Group, Json
+from lazulite.cli import lock, ports, ship
+from lazulite.cli.grammar import HOME, OUTPUT, SCOPE, Arguments, Command, Group, Json, flag
 from lazulite.cli.lock import Running
+from lazulite.environments import engines
+from lazulite.identity import doors
 from lazulite.settings import Settings
 
 _COMMAND_LIMIT_S = 20
@@ -117,23 +120,27 @@ def _sdk(own: Settings, running: Running | None) -> Finding:
 
 
 def _containers(own: Settings, running: Running | None) -> Finding:
-    for engine in ("docker", "podman"):
-        program = shutil.which(engine)
-        if not program:
-            continue
-        try:
-            return Finding(
-                "containers", "ok", f"{engine} {_said_by(program, 'info', '--format', '{{.ServerVersion}}')}"
-            )
-        except _Silent as error:
-            return Finding(
-                "containers", "warning", f"{engine} is here but does not answer: {error}", f"Start {engine}."
-            )
+    engine = engines.find(os.environ, own.container_engine)
+    if engine:
+        return Finding("containers", "ok", f"{engine.program} answers: it builds and runs images")
+    here = [name for name in ("docker", "podman") if shutil.which(name)]
+    said = f"{' and '.join(here)} is here, but no engine answers" if here else "there is neither docker nor podman"
     return Finding(
         "containers",
         "warning",
-        "there is neither docker nor podman",
-        "Install one if your deployments bring own images.",
+        f"{said}: images run as the programs of their Dockerfiles, where those are plain",
+        "Install or start one if your deployments bring images that are built elsewhere.",
+    )
+
+
+def _networks(own: Settings, running: Running | None) -> Finding:
+    if doors.are_possible():
+        return Finding("networks", "ok", "user code can be kept from leaving this machine")
+    return Finding(
+        "networks",
+        "warning",
+        "this system allows no network namespaces: --private-network is kept by the proxy alone",
+        "Run as root, or allow user namespaces, if a private network must be sealed.",
     )
 
 
@@ -188,10 +195,13 @@ _CHECKS: tuple[Check, ...] = (
     _pythons,
     _sdk,
     _containers,
+    _networks,
 )
 
 
 def _doctor(arguments: Arguments) -> Json:
+    if arguments.ship:
+        return ship.check(arguments)
     own = settings.read(home=arguments.home)
     running = lock.find(own.home)
     own = running.settings(own) if running else own
@@ -215,7 +225,17 @@ GROUPS = (
                 "",
                 "Check what the platform needs of this machine, and say how to mend what is missing. Exit code 1 then.",
                 _doctor,
-                (HOME, *OUTPUT),
+                (
+                    flag(
+                        "--ship",
+                        action="store_true",
+                        help="Check a workspace instead: what of it works here and would fail on Azure.",
+                    ),
+                    HOME,
+                    *SCOPE,
+                    *OUTPUT,
+                ),
+                "lazulite doctor --ship -w dev",
             ),
         ),
     ),
