@@ -283,6 +283,28 @@ def test_a_worker_that_dies_costs_its_mini_batch_and_no_other(batch):
     assert told[4]["summary"] == "SystemExit: please (score.py, line 10)"
 
 
+def test_what_a_script_forks_does_not_hold_the_workers_channel(batch):
+    script = """
+        import os
+
+        def init():
+            child = os.fork()
+            if child == 0:
+                files = ["/proc/self/fd/" + name for name in os.listdir("/proc/self/fd")]
+                with open("held-%d" % os.getpid(), "w") as file:
+                    file.write(" ".join(os.readlink(one) for one in files if os.path.islink(one)))
+                os._exit(0)
+            os.waitpid(child, 0)
+
+        def run(mini_batch):
+            return mini_batch
+    """
+    job = batch(script, 8)
+    assert job.run() == 0 and len(job.rows) == 8
+    told = [path.read_text() for path in (job.root / "code").glob("held-*")]
+    assert told and not any("socket:" in text for text in told)
+
+
 def test_a_worker_killed_for_want_of_memory_is_told_so():
     assert "because memory ran out" in deaths.of_code(-signal.SIGKILL, was_out_of_memory=True)["message"]
     assert "memory" not in deaths.of_code(-signal.SIGTERM, was_out_of_memory=True)["message"]

@@ -8,9 +8,12 @@ import resource
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from lazulite.batch import order
 
 # Each call of run leaves a trace of its own, and an output file, so that repetitions are seen.
 TRACED = """
@@ -129,6 +132,22 @@ def test_a_job_that_is_killed_again_and_again_before_it_gets_anywhere_ends(batch
         assert job.run() == -signal.SIGKILL
     assert job.run() == 1
     assert "killed 3 times before it had finished a mini-batch" in job.result["message"]
+
+
+def test_a_job_that_is_killed_again_and_again_while_it_is_planned_ends(batch):
+    job = batch("def run(mini_batch): return mini_batch")
+    os.mkfifo(job.root / "in" / "MLTable")  # which nobody ever writes
+    order.write(replace(job.order, is_table=True), job.root / "parallel.json")
+    journal = job.root / "batch" / "journal.jsonl"
+    for number in range(1, 4):
+        conductor, deadline = job.start(), time.monotonic() + 60
+        while not journal.exists() or journal.read_text().count("\n") < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        conductor.kill()
+        conductor.wait()
+    assert job.run() == 1
+    assert "killed 3 times" in job.result["message"]
 
 
 def test_a_full_disk_ends_the_job_with_whole_rows_and_the_truth(batch):

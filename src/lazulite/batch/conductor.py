@@ -101,10 +101,14 @@ class Conductor:
                 f"The job was killed {self._starts} times before it had finished a mini-batch.", code="BatchJobLost"
             )
         self._progress.write(())
+        is_first = not plan.is_made(self._order)
+        if is_first:  # else the journal's last record may tell of moves that were cut short
+            self._note_start()
         self._plan = plan.ensure(self._order)
         self._progress.mini_batches, self._progress.items = self._plan.mini_batches, self._plan.items
         self._replay(self._plan)
-        self._journal.write({"start": clock.now().timestamp()})
+        if not is_first:
+            self._note_start()
         self._outputs.clear()
         count = self._plan.mini_batches
         if not count:
@@ -116,6 +120,9 @@ class Conductor:
         if self._progress.counts.finished:
             self._say(f"Going on: {self._progress.summary()}.")
         self._waiting = (one for one in self._plan.all() if not self._results.is_finished(one.number))
+
+    def _note_start(self) -> None:
+        self._journal.write({"start": clock.now().timestamp()})
 
     def _replay(self, made: Plan) -> None:
         lost: Counter[int] = Counter()

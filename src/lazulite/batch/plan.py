@@ -60,16 +60,25 @@ class Plan:
         return next(islice(self.all(), number, None), None)
 
 
+def is_made(order: Order) -> bool:
+    """Tells whether an earlier conductor has made the plan."""
+    return _summary(order).exists()
+
+
 def ensure(order: Order) -> Plan:
     """Makes the plan, unless an earlier conductor has made it: it stays the same whatever is killed.
 
     Raises BadRequest for an input that cannot be split, and says why.
     """
-    path, summary = order.place / "plan.jsonl", order.place / "plan.json"
-    if not summary.exists():
+    path, summary = order.place / "plan.jsonl", _summary(order)
+    if not is_made(order):
         _write(order, path, summary)
     told = json.loads(summary.read_bytes())
     return Plan(path, told["mini_batches"], told["items"])
+
+
+def _summary(order: Order) -> Path:
+    return order.place / "plan.json"
 
 
 def _write(order: Order, path: Path, summary: Path) -> None:

@@ -52,8 +52,14 @@ class Channel:
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
         os.set_inheritable(number, False)
-        os.register_at_fork(after_in_child=self._socket.close)
+        os.register_at_fork(after_in_child=self._leave)
         self._lines = self._socket.makefile("rb")
+
+    def _leave(self) -> None:
+        """Closes this end in what the script forks: else nobody would see this process end as long as that lives."""
+        number = self._socket.detach()  # close() would wait for the file above
+        if number >= 0:
+            os.close(number)
 
     def receive(self) -> dict[str, Any] | None:
         """Waits for a message; None when there will be none any more."""
