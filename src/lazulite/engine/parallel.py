@@ -24,6 +24,8 @@ MODEL = "azureml_model"
 _UNITS = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _SIZE = re.compile(r"(\d{1,12})([kmg]b)?", re.IGNORECASE)
 _BINDING = re.compile(r"\$\{\{\s*(inputs|outputs)\.([\w.]+)\s*\}\}")
+_IN_OUTPUT = re.compile(r"\$\{\{\s*outputs\.[\w.]+\s*\}\}(?:/(?!\.\.?(?:/|$))[^/]+)*/?")
+_NAME = re.compile(r"(?!\.\.?$)[^/\0]{1,255}")
 _LEVELS = ("DEBUG", "INFO", "WARNING")
 _RETRIES, _TIMEOUT_S, _LOAD_TIMEOUT_S, _LONGEST_S = 2, 60.0, 600.0, 259_200.0
 _MOST = (1 << 31) - 1
@@ -86,7 +88,7 @@ def spec_of(properties: Mapping[str, Any]) -> Parallel:
     )
     inputs, model = _with_model(base.inputs, _bare(task, "model"))
     arguments = fields.text(task, "properties.parallel.task.program_arguments")
-    append_to = fields.text(task, "properties.parallel.task.append_row_to")
+    append_to = _append_to(task)
     script = fields.text(task, "properties.parallel.task.entry_script")
     if not script and not model:
         raise BadRequest("A parallel job needs a task with an entry_script.", target="properties.parallel.task")
@@ -101,7 +103,7 @@ def spec_of(properties: Mapping[str, Any]) -> Parallel:
         partition_keys=_keys(said.get("partition_keys")),
         concurrency=_whole(said.get("max_concurrency_per_instance"), "max_concurrency_per_instance", 0, least=1),
         append_to=append_to,
-        file_name=fields.text(said, "properties.parallel.output_file_name") or _FILE_NAME,
+        file_name=_file_name(said),
         output=_output(said, append_to, base),
         model=model,
         **settings,
@@ -200,6 +202,22 @@ def _output(said: Mapping[str, Any], append_to: str, base: JobSpec) -> str:
     match = _BINDING.match(append_to)
     folders = [one.name for one in base.outputs if one.kind != "uri_file"]
     return match[2] if match and match[2] in folders else next(iter(folders), "")
+
+
+def _append_to(task: Mapping[str, Any]) -> str:
+    text = fields.text(task, "properties.parallel.task.append_row_to")
+    if text and not _IN_OUTPUT.fullmatch(text):
+        raise _wrong(
+            "task.append_row_to", text, "an output, ${{outputs.NAME}}, or a file in one, ${{outputs.NAME}}/FILE"
+        )
+    return text
+
+
+def _file_name(said: Mapping[str, Any]) -> str:
+    name = fields.text(said, "properties.parallel.output_file_name") or _FILE_NAME
+    if not _NAME.fullmatch(name):
+        raise _wrong("output_file_name", name, "the name of a file, without folders")
+    return name
 
 
 def _size(value: Any) -> int:
