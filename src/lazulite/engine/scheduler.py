@@ -69,13 +69,18 @@ class Scheduler:
         """Makes the jobs that are due, and returns for how many seconds there is nothing more."""
         with self._db.read() as connection:
             waiting = schedules.due(connection, now)
+        least_s = 0.0
         for one in waiting:
-            self._keep(one, now)
+            try:
+                self._keep(one, now)
+            except Exception:
+                log.exception("schedule %s of %s stumbled; the others go on", one.key, one.scope)
+                least_s = _STUMBLED_S
         with self._db.read() as connection:
             next_at = schedules.earliest(connection)
         if next_at is None:
             return _LONGEST_SLEEP_S
-        return min(max((next_at - now).total_seconds(), 0.0), _LONGEST_SLEEP_S)
+        return min(max((next_at - now).total_seconds(), least_s), _LONGEST_SLEEP_S)
 
     def trigger(self, row: Resource, tick: datetime, now: datetime) -> str:
         """Makes the job of a schedule now, whatever its trigger says; returns the job's name.

@@ -166,8 +166,13 @@ def _of_source(
         uri = str(one.get("uri") or "")
         is_own = uri == references.output_uri(job.name, output)
         kept = {field: value for field, value in one.items() if field != "uri"}
-        outputs[output] = kept if is_own or not uri else {**one, "uri": uri.replace(job.name, "${{name}}")}
+        outputs[output] = kept if is_own or not uri else {**one, "uri": _of_any_job(uri, job.name)}
     return {**body, "outputs": {**outputs, **(definition.get("outputs") or {})}}
+
+
+def _of_any_job(uri: str, name: str) -> str:
+    """Puts an expression for the job's name where a URI has it for the name of a folder."""
+    return re.sub(rf"(?<=/){re.escape(name)}(?=/|$)", "${{name}}", uri)
 
 
 def _source(connection: Connection, workspace: WorkspaceId, name: str) -> Job:
