@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -129,7 +130,8 @@ def _listed(connection: Connection, call: Call, workspace: WorkspaceId, said: st
         connection, workspace.scope, said=[("property", said)], archived=None, before=int(token), limit=_PAGE
     )
     more = addresses.next_link(call, **{"$skip": found[-1].number}) if len(found) == _PAGE else None
-    return Reply({"value": [_show(connection, workspace, job) for job in found], "nextLink": more})
+    told = entries.of_runs(connection, [job.number for job in found])
+    return Reply({"value": [_shown(workspace, job, told) for job in found], "nextLink": more})
 
 
 def get(call: Call, parts: Parts) -> Reply:
@@ -149,7 +151,10 @@ def _find(connection: Connection, workspace: WorkspaceId, call: Call) -> Job:
 
 
 def _show(connection: Connection, workspace: WorkspaceId, job: Job) -> JsonObject:
-    said = entries.of_runs(connection, [job.number])
+    return _shown(workspace, job, entries.of_runs(connection, [job.number]))
+
+
+def _shown(workspace: WorkspaceId, job: Job, said: Mapping[tuple[int, entries.Kind], dict[str, str]]) -> JsonObject:
     properties = said[job.number, "property"]
     endpoint, _, deployment = properties[invocation.DEPLOYMENT_PROPERTY].partition("/")
     kind = f"{deployments.ENDPOINTS}/deployments/jobs"
