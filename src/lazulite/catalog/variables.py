@@ -7,6 +7,8 @@ from typing import Literal
 _SERVER = "azureml-inference-server-http 1.5.1, server/config.py and constants.py"
 _GUIDE = "learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoints"
 _ADVANCED = "learn.microsoft.com/azure/machine-learning/how-to-inference-server-http"
+_MLFLOW = "github.com/Azure/azureml-assets, mlflow_score_script.py of the mlflow-*-inference images"
+_MDC = "azureml-ai-monitoring 1.0.0, config/config.py"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ VARIABLES = (
     Variable("MALLOC_MMAP_MAX_", "platform", "0: freed memory is kept for the next request.", "mallopt(3)"),
     Variable("MALLOC_TRIM_THRESHOLD_", "platform", "4 GiB: up to here freed memory is kept.", "mallopt(3)"),
     Variable("MALLOC_TOP_PAD_", "platform", "64 MiB: memory is asked for in pieces of this size.", "mallopt(3)"),
+    Variable(
+        "MLFLOW_MODEL_FOLDER",
+        "platform",
+        "Of an MLflow model without a script: its folder in AZUREML_MODEL_DIR.",
+        _MLFLOW,
+    ),
+    Variable(
+        "AZUREML_MDC_CONFIG_PATH", "platform", "What data_collector asks for: collections, sampling, folders.", _MDC
+    ),
+    Variable("AZUREML_MDC_HOST", "platform", "Where azureml-ai-monitoring sends what it collects: the worker.", _MDC),
+    Variable("AZUREML_MDC_PORT", "platform", "The same worker's port.", _MDC),
+    Variable("ENABLE_MDC", "platform", "true where data_collector is set: MLflow models are collected from.", _MLFLOW),
+    Variable("LAZULITE_CONTAINER", "platform", "Of an image with a server of its own: what runs it.", "Lazulite"),
+    Variable("LAZULITE_SCORING_PATH", "platform", "Of such an image: where its server takes scores.", "Lazulite"),
     Variable("WORKER_TIMEOUT", "ignored", "How long a worker may take to start: the startup probe says so.", _SERVER),
     Variable("SERVER_PORT", "ignored", "A worker listens on a unix socket.", _SERVER),
     Variable("HEALTH_PORT", "ignored", "The gateway answers health probes on the scoring port.", _SERVER),
