@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from lazulite.errors import LazuliteError
@@ -14,6 +15,12 @@ from lazulite.studio.run import Run
 
 # Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
 _LOGS = ("user_logs", "logs", "azureml-logs", "system_logs")
+# What a job used in all, of its run's properties: name, words, how the value is shown.
+_SPENT: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+    ("lazulite.seconds", "Ran for", lambda text: s.duration(float(text))),
+    ("lazulite.cpu_seconds", "Processor time", lambda text: s.duration(float(text))),
+    ("lazulite.peak_memory_bytes", "Most memory", lambda text: s.size(int(text))),
+)
 _IS_ASSET = re.compile(r"/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$", re.IGNORECASE)
 _IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
 
@@ -173,7 +180,7 @@ def usage(found: Run) -> Html:
     address = found.visit.link("/_studio/usage", run=found.name)
     properties = found.record["properties"]
     nothing = "Nothing was measured: samples are taken every second, and the job was over before the first."
-    spent = [(name.rpartition(".")[2], value) for name, value in properties.items() if name.startswith("lazulite.")]
+    spent = [(words, shown(properties[name])) for name, words, shown in _SPENT if name in properties]
     return div(
         s.card("In all", s.facts(*spent)) if spent else None,
         curves.plots(address, live=not found.is_over, empty=nothing, plain=True),
