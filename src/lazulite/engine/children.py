@@ -106,6 +106,8 @@ class Children:
             if draft.made:
                 reuse.remember(connection, job, draft.new.alike, draft.made)
             say(f"{draft.new.step}: submitted as {job.name}{f': {draft.why}' if draft.why else ''}")
+            for warning in draft.new.warnings:
+                say(f"{draft.new.step}: {warning}")
         self._steps[job.number] = draft.new.step
         return self._child(connection, job)
 

@@ -24,6 +24,7 @@ class NewJob:
     among its parent's children. parent: the parent's name. experiment: an id; "" for the parent's, or the body's.
     alike: an earlier job that was given all the same may stand for it; if there is none, the last one of this name is
     what it is compared with. "" means that it has to run, and why_not says why, "" where nobody would ask.
+    warnings: texts to be shown with the job.
     """
 
     body: Mapping[str, Any]
@@ -32,6 +33,7 @@ class NewJob:
     parent: str = ""
     experiment: str = ""
     created_by: str = ""
+    warnings: Sequence[str] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     alike: str = ""
     why_not: str = ""

@@ -18,8 +18,9 @@ from lazulite.tracking import runs
 
 ARTIFACT_STORE = "workspaceartifactstore"
 BLOB_STORE = "workspaceblobstore"
-# What stands for a job's own artifacts where an output's name could be.
-_ARTIFACTS = ("artifacts", "default")
+# What stands for a job's own artifacts where an output's name could be. Source: learn.microsoft.com/azure/
+# machine-learning/reference-yaml-job-command; azureml-examples cli/jobs/basics/hello-pipeline-default-artifacts.yml.
+ARTIFACTS = ("artifacts", "default")
 
 _JOB = re.compile(
     r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?jobs/(?P<job>[^/]+)"
@@ -43,11 +44,18 @@ def folder_uri(name: str) -> str:
     return f"azureml://datastores/{ARTIFACT_STORE}/ExperimentRun/dcid.{name}"
 
 
+def artifacts_uri(job: str) -> str:
+    """Returns where a job's artifacts are, as the URI of a folder."""
+    return f"azureml://datastores/{ARTIFACT_STORE}/paths/ExperimentRun/dcid.{job}/"
+
+
 def output_uri(job: str, output: str) -> str:
-    """Returns where an output goes whose job says nothing about it.
+    """Returns where an output goes whose job says nothing about it; one called `artifacts` is what the job logs.
 
     Source: learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2.
     """
+    if output in ARTIFACTS:
+        return artifacts_uri(job)
     return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{job}/{output}/"
 
 
@@ -144,7 +152,7 @@ def _of_job(connection: Connection, workspace: WorkspaceId, job: str, output: st
     if not run:
         raise NotFound(f'Job "{job}" was not found in workspace "{workspace.workspace}".', target="job")
     path = re.sub(r"^paths(/|$)", "", path or "")
-    if output.lower() in _ARTIFACTS:
+    if output.lower() in ARTIFACTS:
         return f"azureml://datastores/{ARTIFACT_STORE}/paths/{run.folder}/{path}"
     found = states.get(connection, run.number)
     places = outputs_of(found) if found else {}

@@ -16,6 +16,7 @@ from lazulite.engine.kinds import Leaf
 from lazulite.engine.sources import Sources
 from lazulite.engine.spec import LITERAL, JobSpec
 from lazulite.engine.states import Change, Job
+from lazulite.errors import InvalidName
 from lazulite.ids import WorkspaceId
 from lazulite.tracking import experiments, runs
 from lazulite.tracking.runs import NewRun
@@ -23,6 +24,8 @@ from lazulite.tracking.runs import NewRun
 # What a run holds and a job's body does not, and what is made anew for each answer.
 OF_THE_RUN = ("displayName", "description", "tags", "properties", "experimentName", "isArchived")
 READ_ONLY = ("status", "parentJobName", "jobType")
+# `dcid.{name}` is a folder, which can have 255 characters; and `{name}_{number}` the name of a trial.
+_MOST_CHARACTERS, _MOST_CHARACTERS_OF_PARENTS = 250, 245
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
     new = new if new.name else replace(new, name=str(uuid.uuid4()))  # as Azure names the steps of pipelines
     kind_name = fields.text(new.body, "properties.jobType", required=True)
     kind = kinds.find(kind_name)
+    _check_length(new.name, _MOST_CHARACTERS if isinstance(kind, Leaf) else _MOST_CHARACTERS_OF_PARENTS)
     kept = {name: value for name, value in new.body.items() if name not in (*OF_THE_RUN, *READ_ONLY)}
     if not isinstance(kind, Leaf):
         body = kind.accept(_scene(connection, home, workspace), new.name, kept, ())
@@ -84,6 +88,15 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
         found=found,
         places=[goal.path for goal in found.outputs if goal.output.kind != "uri_file"],
     )
+
+
+def _check_length(name: str, most: int) -> None:
+    if len(name) > most:
+        raise InvalidName(
+            f'"{name[:20]}..." is not a valid job name here: it has {len(name)} characters, and {most} is the most.',
+            target="name",
+            hint="Part of it names folders. Choose a shorter one, or none to get one.",
+        )
 
 
 def _scene(connection: Connection, home: Path, workspace: WorkspaceId) -> Scene:
@@ -116,7 +129,7 @@ def write(connection: Connection, accepted: Accepted, now: datetime) -> Job:
     """
     for place in accepted.places:
         place.mkdir(parents=True, exist_ok=True)
-    change = Change("Queued") if accepted.queue else Change("Preparing")
+    change = Change("Queued" if accepted.queue else "Preparing", warnings=accepted.new.warnings)
     return write_as(connection, accepted, change, now)
 
 

@@ -47,9 +47,9 @@ class Pipelines(Home):
         """Submits a pipeline and returns its name."""
         return self.submit_body({"jobType": "Pipeline", "jobs": jobs, **more}, wake)
 
-    def submit_body(self, body, wake=True):
+    def submit_body(self, body, wake=True, name=""):
         with self.db.write() as connection:
-            job = submit.submit(connection, self.folder, HERE, NewJob(body, created_by="tester"), clock.now())
+            job = submit.submit(connection, self.folder, HERE, NewJob(body, name, created_by="tester"), clock.now())
         if wake:
             self.engine.wake()
         return job.name

@@ -19,7 +19,7 @@ DATA = {"uri": "azureml://datastores/workspaceblobstore/paths/there", "job_input
 def parts(home):
     home.store("there").mkdir(parents=True)
     home.component("rate", "echo ${{inputs.lr}}", {"lr": {"type": "number", "min": 0, "max": 1}}, {"f": "uri_file"})
-    home.component("pick", "echo ${{inputs.c}}", {"c": {"type": "string", "enum": ["a", "b"]}}, {})
+    home.component("count", "echo ${{inputs.c}}", {"c": {"type": "integer", "enum": [1, 2]}}, {})
     home.component("flag", "echo ${{inputs.f}}", {"f": "boolean"}, {"go": "boolean"})
     home.component("bent", "echo ${{inputs.nothing}}", {}, {})
     home.component("lost", "true", {}, {}, environment="gone:1")
@@ -75,7 +75,7 @@ BAD = {
         "jobs.a.inputs.n",
     ),
     "too much": ({"a": node("rate", inputs={"lr": literal("1.5")})}, "is 1.5, but its max is 1", "jobs.a.inputs.lr"),
-    "none of those": ({"a": node("pick", inputs={"c": literal("z")})}, "must be one of a, b", "jobs.a.inputs.c"),
+    "none of those": ({"a": node("count", inputs={"c": literal("3")})}, "must be one of 1, 2", "jobs.a.inputs.c"),
     "no truth": ({"a": node("flag", inputs={"f": literal("maybe")})}, "must be true or false", "jobs.a.inputs.f"),
     "literal for data": (
         {"b": node("add", inputs={"d": literal("x")})},

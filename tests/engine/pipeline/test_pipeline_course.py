@@ -1,12 +1,15 @@
 """Pipelines that really run: order, failures, cancelling, loops, and a platform that comes back."""
 
+import json
 import time
 from dataclasses import replace
 
 import pytest
 
+from lazulite.engine import folders
 from lazulite.engine.courses import Child
 from lazulite.engine.pipeline import course
+from lazulite.errors import InvalidName
 from tests.engine.conftest import HERE
 from tests.engine.pipeline.conftest import literal, made_by, node
 
@@ -48,6 +51,30 @@ def test_an_output_of_the_pipeline_is_written_straight_into_its_place_and_regist
     job = home.run_pipeline(jobs, outputs=outputs)
     assert job.state == "Completed" and home.store("mine/n").read_text() == "5\n"
     assert job.body["outputs"]["all"]["assetVersion"] == "1"
+
+
+@pytest.mark.parametrize(("outputs", "name"), [({}, "default"), ({"artifacts": "uri_folder"}, "artifacts")])
+def test_what_a_step_logs_is_bound_to_as_its_artifacts_and_stays_so_when_the_step_is_reused(home, outputs, name):
+    home.component("log", "echo hello > outputs/greeting.txt", {}, outputs)
+    home.component("show", "cat ${{inputs.d}}/outputs/greeting.txt > ${{outputs.o}}/n", {"d": "uri_folder"})
+    jobs = {"a": node("log"), "b": node("show", inputs={"d": made_by("a", name)})}
+    for number in (1, 2):
+        jobs["b"]["tags"] = {"time": str(number)}
+        job = home.run_pipeline(jobs, settings={"default_datastore": "workspaceblobstore"})
+        assert job.state == "Completed", job.run.error
+        children = home.children(job.name)
+        assert (home.made(children["b"]) / "n").read_text() == "hello\n"
+        assert ("azureml.isreused" in home.said(children["a"])) == (number == 2)
+
+
+def test_a_text_that_its_component_does_not_list_is_taken_and_said(home):
+    home.component("pick", "echo ${{inputs.c}} > ${{outputs.o}}/n", {"c": {"type": "string", "enum": ["a", "b"]}})
+    job = home.run_pipeline({"p": node("pick", inputs={"c": literal("z")})})
+    assert job.state == "Completed", job.run.error
+    child = home.children(job.name)["p"]
+    assert (home.made(child) / "n").read_text() == "z\n"
+    said = "inputs.c is 'z', but component pick says that it is one of a, b."
+    assert said in child.warnings and said in home.log(job.name)
 
 
 def test_a_failing_step_ends_the_pipeline_with_its_own_error_and_ends_what_runs(home):
@@ -189,6 +216,26 @@ def test_a_job_that_names_a_pipeline_as_its_parent_is_none_of_its_steps(home):
     assert home.ended(name).state == "Completed"
 
 
+def test_a_job_that_the_platform_cannot_see_through_fails_and_says_why(home):
+    in_the_way = folders.artifacts(home.folder, HERE, "blocked")
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.touch()
+    home.submit_body({"jobType": "Command", "command": "true", "environmentId": "plain:1"}, name="blocked")
+    deadline = time.monotonic() + 30
+    while home.job("blocked").state != "Failed":
+        assert time.monotonic() < deadline
+        home.engine.wake()
+        time.sleep(0.02)
+    assert "could not see the job through: NotADirectoryError" in home.job("blocked").run.error["message"]
+
+
+@pytest.mark.parametrize(("kind", "most"), [("Command", 250), ("Pipeline", 245)])
+def test_a_name_that_no_folder_can_have_is_refused_at_once(home, kind, most):
+    body = {"jobType": kind, "command": "true", "environmentId": "plain:1", "jobs": {"a": node("make")}}
+    with pytest.raises(InvalidName, match=f"{most} is the most"):
+        home.submit_body(body, name="n" * (most + 1))
+
+
 def test_why_a_step_runs_does_not_tell_what_its_variables_hold(home):
     def run(token):
         jobs = {"a": node("make", inputs={"n": literal(1)}, environment_variables={"TOKEN": token})}
@@ -241,6 +288,35 @@ def test_a_step_is_run_for_each_item_and_what_they_made_is_one_table(home):
     assert job.state == "Completed", job.run.error
     assert [(home.made(children[f"b.{i}"]) / "n").read_text() for i in range(3)] == ["1\n", "2\n", "3\n"]
     assert (home.made(children["z"]) / "n").read_text() == "3\n"
+
+
+def test_what_a_loop_makes_goes_where_the_pipelines_output_says(home):
+    home.component("both", "echo ${{inputs.n}} | tee ${{outputs.s}} > ${{outputs.o}}/n", {"n": "integer"}, BOTH)
+    outputs = {port: literal(f"${{{{parent.outputs.{name}}}}}") for port, name in (("o", "all"), ("s", "sums"))}
+    jobs = {
+        "b": node("both"),
+        "l": {
+            "type": "parallel_for",
+            "body": "${{parent.jobs.b}}",
+            "items": '[{"n": 4}, {"n": 5}]',
+            "outputs": outputs,
+        },
+    }
+    mine = "azureml://datastores/workspaceblobstore/paths/mine"
+    job = home.run_pipeline(
+        jobs,
+        outputs={
+            "all": {"jobOutputType": "mltable", "assetName": "table", "uri": f"{mine}/table"},
+            "sums": {"jobOutputType": "uri_file", "uri": f"{mine}/sums.json"},
+        },
+    )
+    assert job.state == "Completed", job.run.error
+    made = [path["folder"] for path in json.loads(home.store("mine/table/MLTable").read_text())["paths"]]
+    assert len(made) == 2 and job.body["outputs"]["all"]["assetVersion"] == "1"
+    assert json.loads(home.store("mine/sums.json").read_text()) == ["4", "5"]
+
+
+BOTH = {"o": "uri_folder", "s": "string"}
 
 
 def test_the_last_step_runs_whatever_happened_before(home):

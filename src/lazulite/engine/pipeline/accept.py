@@ -164,11 +164,10 @@ def _placed(name: str, found: Read) -> dict[str, dict[str, Any]]:
 def _promised(found: Graph) -> dict[str, Value | None]:
     """Returns the outputs of all steps, which are there once these have run."""
     return {
-        f"parent.jobs.{name}.outputs.{port.name}": Value(
-            LITERAL if port.is_literal else kind, is_pending=True, is_made=True
-        )
+        bound: Value(LITERAL if port.is_literal else kind, is_pending=True, is_made=True)
         for name, step in found.steps.items()
         for port, kind in ports_of(step, found)
+        for bound in values.names_of(name, port.name)
     }
 
 

@@ -1,6 +1,6 @@
 """From a step to the body of the job that it becomes: its component's, with what the step says over it. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from lazulite.engine.pipeline import components, values
 from lazulite.engine.pipeline.components import Component, Port
 from lazulite.engine.pipeline.graph import AUTOML, JOB_TYPES, Step
 from lazulite.engine.pipeline.values import INPUT, OUTPUT, Value, World
+from lazulite.engine.references import ARTIFACTS
 from lazulite.engine.spec import LITERAL, TYPES
 from lazulite.engine.sweep.space import NUMBERS
 from lazulite.errors import BadRequest
@@ -48,10 +49,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A job's body, and the names of its inputs that are not there yet."""
+    """A job's body, the names of its inputs that are not there yet, and what its user should be told of it."""
 
     body: dict[str, Any]
     pending: Collection[str] = field(default=())
+    warnings: Sequence[str] = field(default=())
 
 
 def body_of(frame: Frame, step: Step, world: World, given: Mapping[str, Value] | None = None) -> Drawn:
@@ -79,7 +81,15 @@ def body_of(frame: Frame, step: Step, world: World, given: Mapping[str, Value] |
     pending = [name for name, value in inputs.items() if value.is_pending]
     if step.type == AUTOML:  # whose tables are among its details
         kept["taskDetails"] |= {_camel_name(name): one for name, one in kept.pop("inputs").items()}
-    return Drawn(kept, pending)
+    return Drawn(kept, pending, list(_doubts(step, component, inputs)))
+
+
+def _doubts(step: Step, component: Component, inputs: Mapping[str, Value]) -> Iterator[str]:
+    """Yields what is taken although the component does not list it."""
+    for name, value in inputs.items():
+        listed = "" if value.is_pending else components.outside(component.inputs[name], value.text)
+        if listed:
+            yield f"inputs.{name} is {value.text!r}, but component {component.name} says that it is {listed}."
 
 
 @dataclass(frozen=True)
@@ -205,7 +215,7 @@ def _output(frame: Frame, step: Step, port: Port, sent: Any, world: World) -> di
     given = dict(sent) if isinstance(sent, Mapping) else {"value": sent}
     above = bound_output(given, frame.body, field)
     uri = values.filled(given.get("uri") or "", world, f"{field}.uri") or above.get("uri") or ""
-    if not uri and frame.datastore:
+    if not uri and frame.datastore and port.name not in ARTIFACTS:
         uri = f"azureml://datastores/{frame.datastore}/paths/azureml/${{{{name}}}}/${{{{output_name}}}}/"
     made = {
         # A number or a truth that a step puts out is the content of a file.

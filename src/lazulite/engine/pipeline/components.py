@@ -104,7 +104,10 @@ def literal(value: Any) -> str:
 
 
 def check(port: Port, text: str, field: str) -> None:
-    """Raises BadRequest, naming the field, where a literal is not of the port's type or breaks its rules."""
+    """Raises BadRequest, naming the field, where a literal is not of the port's type or breaks its rules.
+
+    A text may be another than those that the component lists: see outside.
+    """
     if port.type in ("integer", "number"):
         number = _number(port, text, field)
         for rule, sign in (("min", 1), ("max", -1)):
@@ -112,8 +115,19 @@ def check(port: Port, text: str, field: str) -> None:
                 raise _wrong(field, f"is {text}, but its {rule} is {port.rules[rule]}")
     if port.type == "boolean" and text.lower() not in _TRUTHS:
         raise _wrong(field, f"is {text!r}, but must be true or false")
-    if "enum" in port.rules and not _is_one_of(port, text):
-        raise _wrong(field, f"is {text!r}, but must be one of {', '.join(map(str, port.rules['enum']))}")
+    if port.type != "string" and outside(port, text):
+        raise _wrong(field, f"is {text!r}, but must be {outside(port, text)}")
+
+
+def outside(port: Port, text: str) -> str:
+    """Returns what a literal must be one of when it is none of those, "" otherwise.
+
+    Azure takes a text that its component does not list. Source: azureml-examples, cli/jobs/pipelines-with-components/
+    image_classification_with_densenet, whose center_crop is 224 and its component's True or False.
+    """
+    if "enum" not in port.rules or _is_one_of(port, text):
+        return ""
+    return f"one of {', '.join(map(str, port.rules['enum']))}"
 
 
 def _number(port: Port, text: str, field: str) -> float:

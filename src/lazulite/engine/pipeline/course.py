@@ -117,7 +117,7 @@ class Course:
 
     def _put(self, step: Step, port: str, value: Value) -> None:
         """Notes what a step has made, for the steps and the pipeline's output that are bound to it."""
-        self._world[f"parent.jobs.{step.name}.outputs.{port}"] = value
+        self._world |= dict.fromkeys(values.names_of(step.name, port), value)
         given = (step.node.get("outputs") or {}).get(port)
         for name in values.bindings_of(given):
             output = name.removeprefix(values.OUTPUT)
@@ -186,6 +186,7 @@ class Course:
             step=key or step.name,
             parent=self._job.name,
             created_by=self._job.run.created_by,
+            warnings=drawn.warnings,
             alike=alike,
             why_not=why_not,
         )

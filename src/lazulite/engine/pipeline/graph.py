@@ -1,12 +1,13 @@
 """A pipeline's steps and which has to wait for which. Pure, but for how components are found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lazulite import fields
-from lazulite.engine.pipeline.components import AUTOML_DATA, Component, of_automl
+from lazulite.engine.pipeline.components import AUTOML_DATA, Component, Port, of_automl
 from lazulite.engine.pipeline.values import bindings_of, made_by
+from lazulite.engine.references import ARTIFACTS
 from lazulite.errors import BadRequest, NotFound, NotImplementedHere
 
 # Steps that become jobs, by the type of node, and the jobType that each becomes.
@@ -70,6 +71,7 @@ def read(nodes: Mapping[str, Any], component: Callable[[str], Component], settin
     Raises BadRequest naming step and field: a component that is not there, a step that needs itself.
     """
     steps = {name: _step(name, fields.nested(nodes, f"jobs.{name}"), component) for name in nodes}
+    steps |= _with_artifacts(steps)
     bodies = {body: step.name for step in steps.values() if step.type in LOOPS for body in [_body(step, steps)]}
     branches = {
         name: (step.name, when)
@@ -120,6 +122,19 @@ def _step(name: str, node: Mapping[str, Any], component: Callable[[str], Compone
             f"jobs.{name} is of type {kind}, but component {found.name} is of type {found.kind}.", target=target
         )
     return Step(name, kind, node, found)
+
+
+def _with_artifacts(steps: Mapping[str, Step]) -> dict[str, Step]:
+    """Returns the commands whose artifacts others want, which their components need not name among the outputs."""
+    found = {}
+    bound = (name for step in steps.values() for name in bindings_of(step.node))
+    for name, output in filter(None, map(made_by, bound)):
+        step = steps.get(name)
+        if output in ARTIFACTS and step and step.type == "command" and step.component:
+            port = Port(ARTIFACTS[0], "uri_folder")
+            outputs = {port.name: port, **step.component.outputs}
+            found[name] = replace(step, component=replace(step.component, outputs=outputs))
+    return found
 
 
 def blocks(step: Step, field: str, steps: Mapping[str, Any]) -> Sequence[str]:

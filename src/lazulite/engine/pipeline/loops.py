@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from lazulite import fields
 from lazulite.engine.courses import Child
+from lazulite.engine.pipeline import bodies
 from lazulite.engine.pipeline.accept import Read, body_name, condition_of, items_of, mapping_of
 from lazulite.engine.pipeline.graph import DO_WHILE, Step
 from lazulite.engine.pipeline.values import Value, World
@@ -47,7 +48,8 @@ def of(step: Step, found: Read, job: Job, world: World) -> Loop:
     body = found.graph.steps[body_name(step, found.graph)]
     if step.type == DO_WHILE:
         return _DoWhile(step, body)
-    return _ParallelFor(step, body.name, items_of(step, world) or {}, _place(step, found, job))
+    places = {name: _place(step, name, found, job) for name in (body.component.outputs if body.component else ())}
+    return _ParallelFor(step, body.name, items_of(step, world) or {}, places)
 
 
 def outputs_of(step: Step, child: Child) -> Iterator[tuple[str, Value]]:
@@ -104,11 +106,13 @@ class _DoWhile:
 
 
 class _ParallelFor:
-    def __init__(self, step: Step, body: str, items: Mapping[str, Mapping[str, Value]], place: str) -> None:
+    def __init__(
+        self, step: Step, body: str, items: Mapping[str, Mapping[str, Value]], places: Mapping[str, str]
+    ) -> None:
         self.body = body
         self.files: dict[str, str] = {}
         self._items = items
-        self._place = place
+        self._places = places
         self._at_a_time = int(step.node.get("max_concurrency") or len(items))
         self._rounds: dict[str, Child] = {}
         self._begun: set[str] = set()
@@ -143,12 +147,14 @@ class _ParallelFor:
             for name, value in outputs_of(body, self._rounds[key]):
                 made.setdefault(name, []).append(value)
         for name, many in made.items():
+            place = self._places[name]
             if many[0].is_literal:
-                yield name, Value(LITERAL, json.dumps([value.text for value in many]))
+                text = json.dumps([value.text for value in many])
+                self.files[place.rstrip("/")] = text
+                yield name, Value(LITERAL, text)
             else:
-                folder = self._place.replace("{output}", name)
-                self.files[f"{folder}MLTable"] = _table(many)
-                yield name, Value("mltable", folder, is_made=True)
+                self.files[f"{place.rstrip('/')}/MLTable"] = _table(many)
+                yield name, Value("mltable", place, is_made=True)
 
 
 def _table(many: list[Value]) -> str:
@@ -158,7 +164,11 @@ def _table(many: list[Value]) -> str:
     return json.dumps({"type": "mltable", "paths": paths}, indent=1)
 
 
-def _place(step: Step, found: Read, job: Job) -> str:
-    """Returns where a loop's tables go, `{output}` in the place of the output's name."""
+def _place(step: Step, output: str, found: Read, job: Job) -> str:
+    """Returns where a loop's table or list goes: the place of the pipeline's output that it is bound to, if any."""
+    given = fields.nested(step.node, f"{step.field}.outputs").get(output) or {}
+    sent = given if isinstance(given, Mapping) else {"value": given}
+    bound = bodies.bound_output(sent, found.frame.body, f"{step.field}.outputs.{output}")
     datastore = found.frame.datastore or "workspaceblobstore"
-    return f"azureml://datastores/{datastore}/paths/azureml/{job.name}/{step.name}.{{output}}/"
+    own = f"azureml://datastores/{datastore}/paths/azureml/{job.name}/{step.name}.{output}/"
+    return str(bound.get("uri") or own)

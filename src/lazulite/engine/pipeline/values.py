@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lazulite.engine import references
 from lazulite.engine.spec import LITERAL
 from lazulite.errors import BadRequest
 
@@ -52,6 +53,12 @@ def bindings_of(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from bindings_of(one)
+
+
+def names_of(step: str, output: str) -> list[str]:
+    """Returns what a step's output is bound to by; its artifacts have two names."""
+    names = references.ARTIFACTS if output in references.ARTIFACTS else (output,)
+    return [f"parent.jobs.{step}.outputs.{name}" for name in names]
 
 
 def made_by(name: str) -> tuple[str, str] | None:
