@@ -7,6 +7,7 @@ something happens: a job is submitted or cancelled, a process ends, a node has i
 import logging
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 _LONGEST_SLEEP_S = 60.0
 _STUMBLED_S = 1.0
 _SOON_S = 0.5
+_MOST_STUMBLES = 3  # over one job, until that has failed
 
 
 class _Stale(Exception):
@@ -48,6 +50,7 @@ class Engine:
         self._launcher = Launcher()
         self._parents = Parents(settings, db, self._start_at_once)
         self._attended: set[int] = set()  # the numbers of the jobs that a thread sees through
+        self._stumbles = Counter[int]()
         self._awake = threading.Event()
         self._is_stopping = False
         self._loop = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -177,11 +180,25 @@ class Engine:
                 self._fail(job, error)
             self._parents.has_ended(job)
             self._awake.set()
-        except Exception:
+            self._stumbles.pop(job.number, None)
+        except Exception as error:
             if not self._is_stopping:
                 log.exception("job %s stumbled; the engine takes it up again later", job.name)
+                self._stumbled(job, error)
         finally:
             self._attended.discard(job.number)
+
+    def _stumbled(self, job: Job, error: Exception) -> None:
+        """Fails a job that does not get on, rather than to leave its user without a word."""
+        self._stumbles[job.number] += 1
+        if self._stumbles[job.number] < _MOST_STUMBLES:
+            return
+        told = f"The platform could not see the job through: {type(error).__name__}: {error}"
+        try:
+            self._fail(job, LazuliteError(told, code="InternalError", hint="`lazulite logs platform` says more."))
+            self._awake.set()
+        except Exception:
+            log.exception("job %s could not be failed either", job.name)
 
     def _live(self, job: Job) -> None:
         """Takes a job from its claim to its end."""
@@ -237,8 +254,14 @@ class Engine:
 
     def _fail(self, job: Job, error: LazuliteError) -> None:
         self._abandon(job)
+        now = clock.now()
         with self._db.write() as connection:
-            states.apply(connection, job, Change("Failed", error=error.wire()), now=clock.now())
+            failed = Change("Failed", error=error.wire())
+            if states.apply(connection, job, failed, now=now) or states.apply(
+                connection, job, Change("Canceled"), now=now
+            ):
+                for child in states.living_children(connection, job):
+                    states.cancel(connection, child, now)
 
     def _folder(self, job: Job) -> Path:
         return folders.of_job(self._settings.home, job.scope, job.name)
