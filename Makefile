@@ -3,11 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
+# Most tests wait for processes, so that several run on a core.
+WORKERS ?= 4
 
 .PHONY: check test lint types shape test-examples demo bench docs fix lock clean
 
 check test: lint types
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
