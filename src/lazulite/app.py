@@ -73,6 +73,7 @@ from lazulite.settings import Settings
 from lazulite.store import tables
 from lazulite.store.db import Database
 from lazulite.studio import everything
+from lazulite.studio.builds import Builds
 from lazulite.studio.inside import StudioParts
 from lazulite.studio.samples import Samples
 from lazulite.studio.visitors import Visitors
@@ -193,7 +194,9 @@ def mounts(parts: Parts, refusals: Refusals) -> dict[hosts.Mount, ASGIApp]:
     """Builds the app of every mount. Studio is given the routers of all, to ask them as any client does."""
     routers = {mount: Router(routes(modules)) for mount, (modules, _) in MOUNTS.items()}
     given = dict.fromkeys(MOUNTS, parts) | {
-        "studio": StudioParts(**vars(parts), routers=routers, samples=Samples(), visitors=Visitors(), refusals=refusals)
+        "studio": StudioParts(
+            **vars(parts), routers=routers, samples=Samples(), visitors=Visitors(), refusals=refusals, builds=Builds()
+        )
     }
     apps = {
         mount: stack.app(routers[mount], given[mount], who, REFUSALS.get(mount, stack.refuse_as_arm))

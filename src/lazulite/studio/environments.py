@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from lazulite.catalog import curated_environments
-from lazulite.environments import bind, built
+from lazulite.environments import bind, built, registered
 from lazulite.environments.builders import uv
 from lazulite.http.call import JsonObject
-from lazulite.studio import assets, job_acts, logs
+from lazulite.studio import assets, builds, job_acts, logs, variables
 from lazulite.studio import shown as s
 from lazulite.studio.html import Html, a, div, join
 from lazulite.studio.inside import segment
@@ -109,7 +109,14 @@ def show(visit: Visit) -> Shown:
             if len(found) > 1
             else s.muted(f"version {version['name']}"),
             above=a("Environments", href=visit.link("/environments")),
-            actions=_editor(visit, name, str(properties.get("image") or _IMAGE), conda),
+            actions=[
+                s.does(
+                    "Build now",
+                    visit.link(f"/environments/{segment(name)}/build"),
+                    s.hidden("version", version["name"]),
+                ),
+                _editor(visit, name, str(properties.get("image") or _IMAGE), conda),
+            ],
         ),
         div(
             assets.about(
@@ -120,10 +127,25 @@ def show(visit: Visit) -> Shown:
                 ("Dockerfile", s.mono(build.get("dockerfilePath")) if build else None),
                 ("Use it", s.mono(f"azureml:{name}:{version['name']}")),
             ),
+            _build(visit, name, version["name"]),
             s.card("Conda file", s.source(conda)) if conda else None,
             class_="stack",
         ),
     )
+
+
+def _build(visit: Visit, name: str, version: str) -> Html | None:
+    """Shows the build that was asked for here: its log while it goes on, and then its lock."""
+    home, all_builds, label = visit.parts.settings.home, visit.parts.builds, f"{name}:{version}"
+    if not builds.log_path(home, name, version).exists():
+        return None
+    is_running = all_builds.is_running(label)
+    made = all_builds.made(home, label)
+    address = visit.link("/_studio/log", environment=name, version=version)
+    viewer = logs.viewer(address, live=is_running, key="making-environment")
+    state = s.badge("Preparing" if is_running else "Succeeded" if made else "Ended")
+    log = s.card("Build", div(viewer, data_poll=is_running), beside=state)
+    return join(log, variables.lock(made.python.parent.parent) if made else None)
 
 
 def _curated(visit: Visit, name: str, version: str) -> JsonObject:
@@ -162,10 +184,22 @@ def do_create(visit: Visit) -> JsonObject:
     return {"to": visit.link(f"/environments/{segment(name)}", version=version)}
 
 
+def do_build(visit: Visit) -> JsonObject:
+    """Begins to build a version, as the first job in it would."""
+    name, version = visit.call.ids["name"], visit.field("version", required=True)
+    assert visit.workspace
+    home = visit.parts.settings.home
+    with visit.parts.db.read() as connection:
+        wanted = registered.find(connection, home, visit.workspace, f"{name}:{version}")
+    visit.parts.builds.start(home, wanted)
+    return {"said": "Being built."}
+
+
 ROUTES = (
     shown("/environments", show_all),
     shown("/environments/{name}", show),
     shown("/environments/{name}/version/{version}", show),
     shown("/built/{key}", show_built),
+    act("/environments/{name}/build", do_build),
     act("/_studio/environments", do_create),
 )

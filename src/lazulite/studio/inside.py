@@ -14,6 +14,7 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Router
 from lazulite.identity.environment import CLIENT, TENANT
 from lazulite.ids import PROVIDER, WorkspaceId, parse_workspace
+from lazulite.studio.builds import Builds
 from lazulite.studio.samples import Samples
 from lazulite.studio.visitors import Visitors
 
@@ -31,13 +32,14 @@ class StudioParts(Parts):
     """What Studio's pages may use: the parts of every handler, and the routers of the mounts that they ask.
 
     samples: what the gateway counted, kept while somebody looks. visitors: how many look.
-    refusals: what the private network refused.
+    refusals: what the private network refused. builds: of environments, by a button.
     """
 
     routers: Mapping[Mount, Router]
     samples: Samples
     visitors: Visitors
     refusals: Refusals
+    builds: Builds
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lazulite.errors import BadRequest, NotFound
 from lazulite.http.call import Reply
 from lazulite.serving import logs as serving_logs
 from lazulite.serving import stage
-from lazulite.studio import places
+from lazulite.studio import builds, places
 from lazulite.studio.html import Html, element
 from lazulite.studio.inside import segment
 from lazulite.studio.visit import Visit, data
@@ -95,6 +95,8 @@ def _path(visit: Visit) -> Path:
     home = visit.parts.settings.home
     if visit.asked("endpoint"):
         return _deployments(visit)
+    if visit.asked("environment"):
+        return _asked_for(visit)
     if visit.asked("build"):
         found = built.build_log(home, Path(visit.asked("build")).name)
         if not found:
@@ -103,6 +105,15 @@ def _path(visit: Visit) -> Path:
     path = places.find(visit, visit.asked("uri"))
     if not path.is_file():
         raise NotFound(f"{path.name} is a folder.")
+    return path
+
+
+def _asked_for(visit: Visit) -> Path:
+    name, version = visit.asked("environment"), visit.asked("version")
+    visit.api.get(f"environments/{segment(name)}/versions/{segment(version)}")
+    path = builds.log_path(visit.parts.settings.home, name, version)
+    if not path.exists():
+        raise NotFound("Nothing was built here yet.")
     return path
 
 
