@@ -7,10 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from lazulite.engine.computes import Target
 from lazulite.store.tables import jobs, nodes
+
+# Built once: building a statement costs more than executing it.
+_OF_COMPUTE = (
+    select(nodes.c.number, nodes.c.job, nodes.c.idle_since)
+    .where(nodes.c.scope == bindparam("scope"), nodes.c.compute == bindparam("compute"))
+    .order_by(nodes.c.number)
+)
+_TAKE = update(nodes).where(
+    nodes.c.scope == bindparam("of_scope"),
+    nodes.c.compute == bindparam("of_compute"),
+    nodes.c.number == bindparam("of_number"),
+)
+_GIVE_BACK = update(nodes).where(nodes.c.job == bindparam("of_job"))
+_IDLING = select(nodes.c.scope, nodes.c.compute).where(nodes.c.job.is_(None)).distinct()
 
 
 @dataclass(frozen=True)
@@ -24,8 +38,8 @@ class Node:
 
 def of_compute(connection: Connection, scope: str, compute: str) -> Sequence[Node]:
     """Lists the nodes of a compute that were used and are up still."""
-    query = select(nodes.c.number, nodes.c.job, nodes.c.idle_since).where(*_at(scope, compute))
-    return [Node(*row) for row in connection.execute(query.order_by(nodes.c.number))]
+    at = {"scope": scope, "compute": compute.lower()}
+    return [Node(*row) for row in connection.execute(_OF_COMPUTE, at)]
 
 
 def take(connection: Connection, scope: str, target: Target, job: int, count: int) -> bool:
@@ -43,8 +57,8 @@ def take(connection: Connection, scope: str, target: Target, job: int, count: in
     taken = {node.number for node in up}
     fresh = [number for number in range(len(up) + count) if number not in taken]
     for number in idle[:count]:
-        at = (*_at(scope, target.queue), nodes.c.number == number)
-        connection.execute(update(nodes).where(*at).values(job=job, idle_since=None))
+        at = {"of_scope": scope, "of_compute": target.queue.lower(), "of_number": number}
+        connection.execute(_TAKE, {**at, "job": job, "idle_since": None})
     for number in fresh[: max(0, count - len(idle))]:
         connection.execute(insert(nodes).values(scope=scope, compute=target.queue, number=number, job=job))
     return True
@@ -59,13 +73,12 @@ def _running(connection: Connection, scope: str, target: Target) -> int:
 
 def give_back(connection: Connection, job: int, now: datetime) -> None:
     """Lets a job's nodes idle."""
-    connection.execute(update(nodes).where(nodes.c.job == job).values(job=None, idle_since=now))
+    connection.execute(_GIVE_BACK, {"of_job": job, "job": None, "idle_since": now})
 
 
 def idling(connection: Connection) -> Sequence[tuple[str, str]]:
     """Lists the computes that have an idle node: (scope, compute)."""
-    query = select(nodes.c.scope, nodes.c.compute).where(nodes.c.job.is_(None)).distinct()
-    return [(row.scope, row.compute) for row in connection.execute(query)]
+    return [(row.scope, row.compute) for row in connection.execute(_IDLING)]
 
 
 def scale_down(connection: Connection, scope: str, target: Target, now: datetime) -> datetime | None:

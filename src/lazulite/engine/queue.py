@@ -11,12 +11,13 @@ from lazulite.engine.states import Change, Job
 from lazulite.errors import BadRequest
 from lazulite.store.tables import jobs
 
+_WHICH = (jobs.c.scope, jobs.c.compute)
+_WAITING = select(*_WHICH, func.count()).where(jobs.c.state == "Queued").group_by(*_WHICH)
+
 
 def waiting(connection: Connection) -> Sequence[tuple[str, str, int]]:
     """Lists the queues in which jobs wait, with how many: (scope, compute, count)."""
-    which = (jobs.c.scope, jobs.c.compute)
-    query = select(*which, func.count()).where(jobs.c.state == "Queued").group_by(*which)
-    return [(scope, compute, count) for scope, compute, count in connection.execute(query)]
+    return [(scope, compute, count) for scope, compute, count in connection.execute(_WAITING)]
 
 
 def claim(connection: Connection, scope: str, compute: str, token: str, now: datetime) -> Job | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from lazulite.engine import nodes
 from lazulite.store.tables import job_events, jobs, run_entries, runs, step_prints
@@ -79,7 +79,7 @@ def submit(
     """
     job = Job(run.number, run.scope, kind, body, first.state, "", compute, nodes, 0, [*first.warnings], run)
     values = {field.name: getattr(job, field.name) for field in fields(Job) if field.name != "run"}
-    connection.execute(insert(jobs).values(**values))
+    connection.execute(_INSERT, values)
     if first.state in ENDED:
         run_record.move(connection, run.scope, run.id, first.state, run.created_at, error=first.error)
     _note(connection, job, [Change("NotStarted"), first], run.created_at)
@@ -101,13 +101,12 @@ def apply(connection: Connection, job: Job, *changes: Change, now: datetime, tok
     values: dict[str, Any] = {"state": last.state}
     if token is not None or is_given_back:
         values["token"] = token or ""
-    if last.state == "Preparing":
-        values["attempts"] = jobs.c.attempts + 1
     warnings = [warning for change in changes for warning in change.warnings]
     if warnings:
         values["warnings"] = [*dict.fromkeys([*job.warnings, *warnings])]
-    guard = (jobs.c.number == job.number, jobs.c.token == job.token, jobs.c.state.in_(from_states))
-    if connection.execute(update(jobs).where(*guard).values(**values)).rowcount == 0:
+    guard = {"of_number": job.number, "of_token": job.token, "of_states": from_states}
+    statement = _BEGIN if last.state == "Preparing" else _APPLY
+    if connection.execute(statement, {**values, **guard}).rowcount == 0:
         return False
     run_record.move(connection, job.scope, job.name, last.state, now, error=last.error)
     if is_given_back:
@@ -152,13 +151,13 @@ def remove(connection: Connection, job: Job) -> None:
 
 def find(connection: Connection, scope: str, name: str) -> Job | None:
     """Returns the job of that name, or None."""
-    row = connection.execute(_SELECT.where(runs.c.scope == scope, runs.c.key == name.lower())).one_or_none()
+    row = connection.execute(_FIND, {"scope": scope, "key": name.lower()}).one_or_none()
     return _job(row) if row else None
 
 
 def get(connection: Connection, number: int) -> Job | None:
     """Returns a job by its number, or None when it was deleted."""
-    row = connection.execute(_SELECT.where(jobs.c.number == number)).one_or_none()
+    row = connection.execute(_GET, {"number": number}).one_or_none()
     return _job(row) if row else None
 
 
@@ -178,21 +177,19 @@ def living_children(connection: Connection, parent: Job) -> list[Job]:
 
 def held(connection: Connection, number: int) -> tuple[str, str] | None:
     """Returns a job's token and state, None when it was deleted. Reads nothing large."""
-    row = connection.execute(select(jobs.c.token, jobs.c.state).where(jobs.c.number == number)).one_or_none()
+    row = connection.execute(_HELD, {"number": number}).one_or_none()
     return (row.token, row.state) if row else None
 
 
 def first_in_queue(connection: Connection, scope: str, compute: str) -> Job | None:
     """Returns the job that has waited longest for a compute, or None."""
-    where = (jobs.c.state == "Queued", jobs.c.scope == scope, jobs.c.compute == compute)
-    row = connection.execute(_SELECT.where(*where).order_by(jobs.c.number).limit(1)).one_or_none()
+    row = connection.execute(_FIRST, {"scope": scope, "compute": compute}).one_or_none()
     return _job(row) if row else None
 
 
 def active(connection: Connection) -> Sequence[tuple[int, str, str]]:
     """Lists the jobs of all workspaces that somebody works on, or should: (number, kind, state)."""
-    query = select(jobs.c.number, jobs.c.kind, jobs.c.state).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.number)
-    return [(row.number, row.kind, row.state) for row in connection.execute(query)]
+    return [(row.number, row.kind, row.state) for row in connection.execute(_ACTIVE)]
 
 
 def last_event(connection: Connection) -> int:
@@ -202,12 +199,8 @@ def last_event(connection: Connection) -> int:
 
 def ended_children(connection: Connection, after: int) -> Sequence[tuple[int, str, str, int]]:
     """Lists the children that have ended since an event: (event, scope, the parent's name, their own number)."""
-    query = (
-        select(job_events.c.sequence, runs.c.scope, runs.c.parent, runs.c.number)
-        .join_from(job_events, runs, runs.c.number == job_events.c.job)
-        .where(job_events.c.sequence > after, job_events.c.state.in_(ENDED), runs.c.parent != "")
-    )
-    return [(row.sequence, row.scope, row.parent, row.number) for row in connection.execute(query)]
+    rows = connection.execute(_ENDED_CHILDREN, {"after": after})
+    return [(row.sequence, row.scope, row.parent, row.number) for row in rows]
 
 
 def listed(
@@ -260,7 +253,7 @@ def events(connection: Connection, job: Job) -> Sequence[tuple[str, datetime, st
 
 def _note(connection: Connection, job: Job, changes: Sequence[Change], now: datetime) -> None:
     rows = [{"job": job.number, "state": change.state, "at": now, "note": change.note} for change in changes]
-    connection.execute(insert(job_events), rows)
+    connection.execute(_NOTE, rows)
 
 
 _RUN = [column for column in runs.c if column.name != "key"]
@@ -268,6 +261,28 @@ _JOB = [column for column in jobs.c if column.name not in ("number", "scope")]
 _SELECT = select(*_RUN, *(column.label(f"job_{column.name}") for column in _JOB)).join_from(
     jobs, runs, jobs.c.number == runs.c.number
 )
+# Built once: building a statement costs more than executing it, and a job's life is made of these.
+_GET = _SELECT.where(jobs.c.number == bindparam("number"))
+_FIND = _SELECT.where(runs.c.scope == bindparam("scope"), runs.c.key == bindparam("key"))
+_HELD = select(jobs.c.token, jobs.c.state).where(jobs.c.number == bindparam("number"))
+_FIRST = (
+    _SELECT.where(jobs.c.state == "Queued", jobs.c.scope == bindparam("scope"), jobs.c.compute == bindparam("compute"))
+    .order_by(jobs.c.number)
+    .limit(1)
+)
+_ACTIVE = select(jobs.c.number, jobs.c.kind, jobs.c.state).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.number)
+_ENDED_CHILDREN = (
+    select(job_events.c.sequence, runs.c.scope, runs.c.parent, runs.c.number)
+    .join_from(job_events, runs, runs.c.number == job_events.c.job)
+    .where(job_events.c.sequence > bindparam("after"), job_events.c.state.in_(ENDED), runs.c.parent != "")
+)
+_INSERT, _NOTE = insert(jobs), insert(job_events)
+_APPLY = update(jobs).where(
+    jobs.c.number == bindparam("of_number"),
+    jobs.c.token == bindparam("of_token"),
+    jobs.c.state.in_(bindparam("of_states", expanding=True)),
+)
+_BEGIN = _APPLY.values(attempts=jobs.c.attempts + 1)
 
 
 def _job(row: Row[Any]) -> Job:

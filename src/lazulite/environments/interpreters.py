@@ -110,6 +110,7 @@ def _own() -> Interpreter:
     return Interpreter(Path(sys.executable).resolve(), "{}.{}.{}".format(*sys.version_info), bundled)
 
 
+@functools.cache
 def _fits(wanted: str, minor: int) -> bool:
     # A wish such as ==3.10.4 is met by any 3.10: patch releases are compatible, and few machines have two.
     if not wanted:

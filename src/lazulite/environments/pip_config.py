@@ -4,6 +4,7 @@ Source: pip.pypa.io, "Configuration": files global, user, site, $PIP_CONFIG_FILE
 """
 
 import configparser
+import functools
 import hashlib
 import os
 import re
@@ -56,15 +57,16 @@ def read(environ: Mapping[str, str], home: Path) -> PipConfig:
     by_section: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
     found = []
     for file in _files(environ, home):
-        parser = configparser.RawConfigParser()
         try:
-            read_files = parser.read(file, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
+            about = file.stat()
+        except OSError:
+            continue
+        sections = _sections(file, about.st_size, about.st_mtime_ns)
+        if sections is None:
             continue  # pip itself says so, whenever it runs
-        found += read_files
-        for section in _SECTIONS:
-            if parser.has_section(section):
-                by_section[section] |= {_normal(name): value for name, value in parser.items(section)}
+        found.append(str(file))
+        for section, told in sections.items():
+            by_section[section] |= told
     for section in _SECTIONS:
         values |= by_section[section]
     for name, value in environ.items():
@@ -72,6 +74,20 @@ def read(environ: Mapping[str, str], home: Path) -> PipConfig:
             values[_normal(name.removeprefix("PIP_"))] = value
     uv_settings = [(name, bare_url(environ[name])) for name in _UV_SETTINGS.split() if environ.get(name)]
     return replace(_config(values), uv_settings=tuple(uv_settings), files=tuple(found))
+
+
+@functools.lru_cache(maxsize=32)
+def _sections(file: Path, size_bytes: int, modified_ns: int) -> Mapping[str, Mapping[str, str]] | None:
+    """Parses a file, once for each content that it has; None where that cannot be done."""
+    parser = configparser.RawConfigParser()
+    try:
+        is_read = parser.read(file, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return None
+    if not is_read:
+        return None
+    known = [section for section in _SECTIONS if parser.has_section(section)]
+    return {section: {_normal(name): value for name, value in parser.items(section)} for section in known}
 
 
 def _files(environ: Mapping[str, str], home: Path) -> list[Path]:

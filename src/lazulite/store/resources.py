@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from lazulite.errors import PreconditionFailed
 from lazulite.store.tables import resources
@@ -45,9 +45,14 @@ class Numbering:
     next: str
 
 
+# Built once: building a statement costs more than executing it, and this one is executed for everything.
+_GET = select(resources).where(*(resources.c[name] == bindparam(name) for name in ("scope", "kind", "key", "version")))
+
+
 def get(connection: Connection, place: Place) -> Resource | None:
     """Returns the row, or None."""
-    row = connection.execute(select(resources).where(*_at(place))).one_or_none()
+    where = {"scope": place.scope, "kind": place.kind, "key": place.name.lower(), "version": place.version}
+    row = connection.execute(_GET, where).one_or_none()
     return _resource(row) if row else None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from lazulite.errors import BadRequest
@@ -14,18 +14,22 @@ Entries = Mapping[str, str]
 
 _KINDS: tuple[Kind, ...] = ("tag", "param", "property")
 _A_QUERY = 10_000
+# Built once: building a statement costs more than executing it.
+_INSERT = insert(run_entries)
+_PUT = _INSERT.on_conflict_do_update(
+    index_elements=list(run_entries.primary_key), set_={"value": _INSERT.excluded.value}
+)
+_OF_RUNS = (
+    select(run_entries).where(run_entries.c.run.in_(bindparam("runs", expanding=True))).order_by(run_entries.c.key)
+)
 
 
 def put(connection: Connection, run: int, kind: Kind, values: Entries) -> None:
     """Writes entries over those of the same name. run: Run.number."""
     if not values:
         return
-    statement = insert(run_entries)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(run_entries.primary_key), set_={"value": statement.excluded.value}
-    )
     rows = [{"run": run, "kind": kind, "key": key, "value": value} for key, value in values.items()]
-    connection.execute(statement, rows)
+    connection.execute(_PUT, rows)
 
 
 def put_params(connection: Connection, run: int, values: Entries) -> None:
@@ -56,8 +60,7 @@ def of_runs(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, K
     """Returns the entries of many runs by (run, kind), sorted by name; every run has all three kinds."""
     found: dict[tuple[int, Kind], dict[str, str]] = {(number, kind): {} for number in numbers for kind in _KINDS}
     for some in batches(numbers):
-        query = select(run_entries).where(run_entries.c.run.in_(some)).order_by(run_entries.c.key)
-        for row in connection.execute(query):
+        for row in connection.execute(_OF_RUNS, {"runs": some}):
             found[row.run, row.kind][row.key] = row.value
     return found
 

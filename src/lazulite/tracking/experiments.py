@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from lazulite.errors import BadRequest, Conflict, NotFound
 from lazulite.store.tables import experiments
@@ -51,9 +51,12 @@ def create(connection: Connection, scope: str, name: str, tags: Mapping[str, str
     return made
 
 
+_GET = select(experiments).where(experiments.c.scope == bindparam("scope"), experiments.c.id == bindparam("id"))
+
+
 def get(connection: Connection, scope: str, identifier: str) -> Experiment:
     """Returns the experiment with that id. Raises NotFound (404)."""
-    row = connection.execute(select(experiments).where(*_at(scope, identifier))).one_or_none()
+    row = connection.execute(_GET, {"scope": scope, "id": identifier}).one_or_none()
     if not row:
         raise NotFound(f'There is no experiment with id "{identifier}" in this workspace.', target="experiment_id")
     return _experiment(row)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from lazulite.errors import Conflict, NotFound
 from lazulite.store.tables import (
@@ -111,7 +111,7 @@ def create(connection: Connection, scope: str, new: NewRun, now: datetime) -> Ru
     values |= {"parent": parent.id if parent else "", "root": parent.root if parent else new.id}
     values |= {"error": None, "is_archived": False, "ended_at": None}
     values |= {"modified_at": now}
-    number = connection.execute(insert(runs).values(**values)).inserted_primary_key
+    number = connection.execute(_INSERT, values).inserted_primary_key
     del values["key"]
     made = Run(number=number[0] if number else 0, **values)
     entries.put(connection, made.number, "tag", new.tags)
@@ -121,7 +121,7 @@ def create(connection: Connection, scope: str, new: NewRun, now: datetime) -> Ru
 
 def get(connection: Connection, scope: str, run_id: str) -> Run | None:
     """Returns the run, archived or not, or None."""
-    row = connection.execute(run_rows().where(*_at(scope, run_id))).one_or_none()
+    row = connection.execute(_GET, {"scope": scope, "key": run_id.lower()}).one_or_none()
     return run_of(row) if row else None
 
 
@@ -168,9 +168,10 @@ def move(
     values: dict[str, Any] = {"status": status, "modified_at": now}
     if status in ENDED:
         values |= {"ended_at": now, "error": error}
+    values |= {"of_scope": scope, "of_key": run_id.lower()}
     if status == "Running":
-        values["started_at"] = func.coalesce(runs.c.started_at, now)
-    connection.execute(update(runs).where(*_at(scope, run_id)).values(**values))
+        values["start"] = now
+    connection.execute(_START if status == "Running" else _UPDATE, values)
 
 
 def change(connection: Connection, run: Run, now: datetime, **values: Any) -> Run:
@@ -207,5 +208,8 @@ def forget(connection: Connection, scope: str) -> None:
         connection.execute(delete(table).where(table.c.scope == scope))
 
 
-def _at(scope: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
-    return runs.c.scope == scope, runs.c.key == run_id.lower()
+# Built once: building a statement costs more than executing it.
+_GET = run_rows().where(runs.c.scope == bindparam("scope"), runs.c.key == bindparam("key"))
+_INSERT = insert(runs)
+_UPDATE = update(runs).where(runs.c.scope == bindparam("of_scope"), runs.c.key == bindparam("of_key"))
+_START = _UPDATE.values(started_at=func.coalesce(runs.c.started_at, bindparam("start", type_=runs.c.started_at.type)))
