@@ -362,8 +362,9 @@ class Conductor:
             what = f"{counts.failed} of {made} mini-batches failed, {counts.items_failed} items"
             warnings.append(f"{what}.{first} {_LISTED}")
         if counts.collisions:
+            files = "output file" if counts.collisions == 1 else "output files"
             warnings.append(
-                f"{counts.collisions} output files had a name that was taken. All are kept, under the names in "
+                f"{counts.collisions} {files} had a name that was taken. All are kept, under the names in "
                 f"logs/batch/collisions.jsonl. {failures.ADVICE}"
             )
         return Verdict("completed", warnings=tuple(warnings))

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,16 +20,20 @@ _MOST_FOLDERS = 256  # that are left for a script to find again
 
 @dataclass(frozen=True)
 class Move:
-    """A file on its way. name: as the script called it, relative to the output; target differs if that was taken."""
+    """A file on its way. name: as the script called it; kept_as: as it will be called, which differs if that was taken.
+
+    Both are relative to the output.
+    """
 
     source: str
     target: str
     name: str
+    kept_as: str
 
     @property
     def is_collision(self) -> bool:
-        """Tells whether another file of this job has the name."""
-        return os.path.basename(self.target) != os.path.basename(self.name)
+        """Tells whether something else has the name."""
+        return self.kept_as != self.name
 
 
 class Outputs:
@@ -59,24 +64,29 @@ class Outputs:
         moves = []
         for own, output in zip(self._own(process), self._outputs, strict=True):
             for name in _written(own):
-                moves.append(Move(f"{own}/{name}", self._free(f"{output}/{name}", tag), name))
+                kept_as = self._free(output, name, tag)
+                moves.append(Move(f"{own}/{name}", f"{output}/{kept_as}", name, kept_as))
         return moves
 
-    def _free(self, target: str, tag: str) -> str:
-        stem, suffix = os.path.splitext(target)
+    def _free(self, output: str, name: str, tag: str) -> str:
+        first, slash, rest = name.partition("/")
+        if slash and not _can_be_folder(output, name.rpartition("/")[0]):
+            name = f"{first}.{tag}/{rest}"
+        stem, suffix = os.path.splitext(name)
         number = 1
-        while target in self._taken or self._is_ours(target):
-            target = f"{stem}.{tag}{f'-{number}' if number > 1 else ''}{suffix}"
+        while f"{output}/{name}" in self._taken or self._is_taken(f"{output}/{name}"):
+            name = f"{stem}.{tag}{f'-{number}' if number > 1 else ''}{suffix}"
             number += 1
-        self._taken.add(target)
-        return target
+        self._taken.add(f"{output}/{name}")
+        return name
 
-    def _is_ours(self, path: str) -> bool:
-        """Tells whether a file of this job is there: being moved there has changed its inode since the job began."""
+    def _is_taken(self, path: str) -> bool:
+        """Tells whether a file of this job is there, whose inode has changed since the job began, or any folder."""
         try:
-            return os.lstat(path).st_ctime >= self._began
+            found = os.lstat(path)
         except OSError:
             return False
+        return found.st_ctime >= self._began or stat.S_ISDIR(found.st_mode)
 
     def named(self, process: str, rows: bytes, moves: Sequence[Move]) -> bytes:
         """Returns rows with the paths of files as these are called in the end: a script may return what it wrote."""
@@ -98,9 +108,19 @@ class Outputs:
                 os.unlink(f"{own}/{name}")
 
 
+def _can_be_folder(output: str, name: str) -> bool:
+    """Tells whether a folder is at a path below an output, or can be made there: no part of the path is a file."""
+    while name:
+        path = f"{output}/{name}"
+        if os.path.lexists(path):
+            return os.path.isdir(path)
+        name = name.rpartition("/")[0]
+    return True
+
+
 def collisions(moves: Sequence[Move]) -> dict[str, str]:
     """Returns what could not keep its name, and the name that it has instead."""
-    return {one.name: os.path.basename(one.target) for one in moves if one.is_collision}
+    return {one.name: one.kept_as for one in moves if one.is_collision}
 
 
 def move(moves: Sequence[tuple[str, str]]) -> None:
