@@ -34,6 +34,31 @@ _LONGEST_SLEEP_S = 60.0
 _STUMBLED_S = 1.0
 _SOON_S = 0.5
 _MOST_STUMBLES = 3  # over one job, until that has failed
+# Whoever ends a job starts what has waited for that; for all else the loop looks once for many ends.
+_LULL_S = 0.1
+
+
+class _Bell:
+    """Wakes the loop, at once or within a time; rung twice before that, it wakes it once."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due_s = 0.0
+
+    def ring(self, within_s: float = 0.0) -> None:
+        with self._changed:
+            due_s = clock.monotonic() + within_s
+            if due_s < self._due_s:
+                self._due_s = due_s
+                self._changed.notify()
+
+    def wait(self, pause_s: float) -> None:
+        """Waits for so long, or until it rings. What rings from now on is for the next time."""
+        with self._changed:
+            self._due_s = min(self._due_s, clock.monotonic() + pause_s)
+            while (left_s := self._due_s - clock.monotonic()) > 0:
+                self._changed.wait(left_s)
+            self._due_s = float("inf")
 
 
 class _Stale(Exception):
@@ -51,7 +76,7 @@ class Engine:
         self._parents = Parents(settings, db, self._start_at_once)
         self._attended: set[int] = set()  # the numbers of the jobs that a thread sees through
         self._stumbles = Counter[int]()
-        self._awake = threading.Event()
+        self._bell = _Bell()
         self._is_stopping = False
         self._loop = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -62,20 +87,19 @@ class Engine:
     def stop(self) -> None:
         """Ends the loop. Jobs that run go on, and the next engine finds them."""
         self._is_stopping = True
-        self._awake.set()
+        self._bell.ring()
         self._loop.join()
         self._parents.stop()
         self._launcher.close()
 
     def wake(self) -> None:
         """Makes the loop look now: a job was submitted or is to be cancelled, or a compute has changed."""
-        self._awake.set()
+        self._bell.ring()
 
     def _run(self) -> None:
         pause_s = 0.0
         while not self._is_stopping:
-            self._awake.wait(pause_s)
-            self._awake.clear()
+            self._bell.wait(pause_s)
             try:
                 pause_s = self._tick()
             except Exception:
@@ -111,7 +135,7 @@ class Engine:
             if not was_launched and job.state in ("Preparing", "Starting"):
                 again = Change("Queued", note="The platform had stopped before the job was started.")
                 states.apply(connection, job, again, now=clock.now())
-                self._awake.set()
+                self._bell.ring()
                 return
         self._attend(self._find_again, job)
 
@@ -146,11 +170,12 @@ class Engine:
             self._attend(self._live, job)
 
     def _start_at_once(self, queues: Mapping[tuple[str, str], int]) -> None:
-        """Starts what was just submitted, without the loop's detour; the loop looks for whatever is left."""
+        """Starts what was just submitted, without the loop's detour; the loop takes up parents, and cancels."""
         for (scope, compute), count in queues.items():
             if compute:
                 self._start_next(scope, compute, count)
-        self._awake.set()
+        if not queues or not all(compute for _, compute in queues):
+            self._bell.ring()
 
     def _scale_down(self, now: datetime) -> float:
         """Takes idle nodes down; returns in how many seconds the next one is due."""
@@ -176,10 +201,11 @@ class Engine:
                 life(job)
             except _Stale:
                 self._abandon(job)
+                self._bell.ring()
             except LazuliteError as error:
                 self._fail(job, error)
             self._parents.has_ended(job)
-            self._awake.set()
+            self._bell.ring(_LULL_S)
             self._stumbles.pop(job.number, None)
         except Exception as error:
             if not self._is_stopping:
@@ -187,6 +213,8 @@ class Engine:
                 self._stumbled(job, error)
         finally:
             self._attended.discard(job.number)
+        if job.compute and not self._is_stopping:  # its nodes are free
+            self._start_next(job.scope, job.compute, job.nodes)
 
     def _stumbled(self, job: Job, error: Exception) -> None:
         """Fails a job that does not get on, rather than to leave its user without a word."""
@@ -196,7 +224,7 @@ class Engine:
         told = f"The platform could not see the job through: {type(error).__name__}: {error}"
         try:
             self._fail(job, LazuliteError(told, code="InternalError", hint="`lazulite logs platform` says more."))
-            self._awake.set()
+            self._bell.ring()
         except Exception:
             log.exception("job %s could not be failed either", job.name)
 
