@@ -71,6 +71,10 @@ def test_everything_that_a_parallel_job_may_say_in_the_sdks_words():
     assert words[:3] == ["--lr", "0.1 'x", "--error_threshold"]
 
 
+def test_a_size_of_nothing_is_what_the_sdk_sends_where_keys_split_the_table():
+    assert read(mini_batch_size=0, partition_keys=["Store"]).mini_batch_size == 0
+
+
 def test_a_model_is_an_input_of_its_own_and_what_is_split_must_be_here():
     table = {"jobInputType": "mltable", "uri": "azureml:t:1", "mode": "Direct"}
     spec = read(task={"model": "azureml:m:1", "entry_script": None}, inputs={"data": table})

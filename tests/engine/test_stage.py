@@ -149,6 +149,14 @@ def test_a_file_from_the_web_is_fetched_once_and_keeps_its_name(staged, web):
     assert web.asked == ["/data/x%20y.csv?version=2"]
 
 
+@pytest.mark.parametrize("scheme", ["wasbs://c@there.blob.core.windows.net", "abfss://c@there.dfs.core.windows.net"])
+def test_a_blob_of_an_account_that_is_not_here_is_fetched_from_the_web(home, scheme):
+    with home.db.write() as connection:
+        job = home.submit(connection, **folder_input(uri=f"{scheme}/a/b.csv", kind="uri_file"))
+    (found,) = prepare.prepare(home.settings, home.db, job, print).sources.inputs
+    assert (found.uri, found.path) == ("https://there.blob.core.windows.net/c/a/b.csv", None)
+
+
 def test_what_the_web_does_not_have_is_told_with_its_reason(staged, web, home):
     with pytest.raises(BadRequest, match="cannot be fetched: Not Found"):
         staged(**folder_input(uri=address(web, "/none.csv"), kind="uri_file"))

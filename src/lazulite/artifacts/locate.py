@@ -38,17 +38,23 @@ def path_of(home: Path, uri: str, datastore: DatastoreProperties) -> Path:
         return blob_path(home, account, container, unquote(reference.path).strip("/"))
     if uri.startswith("file://"):
         return Path(unquote(urlsplit(uri).path))
-    hadoop = _HADOOP.match(uri)
-    if hadoop:
-        uri = "https://{account}/{container}/{path}".format_map(hadoop.groupdict())
     try:
-        blob = read_url(home, uri)
+        blob = read_url(home, web_form(uri))
     except BadRequest as error:
         raise BadRequest(
             f'"{uri}" does not lie in blob storage, and Lazulite reads nothing else in place.',
             hint="Download it and register the local copy.",
         ) from error
     return blob_path(home, blob.account, blob.container, blob.name.strip("/"))
+
+
+def web_form(uri: str) -> str:
+    """Returns the https address that a `wasbs:` or `abfss:` URI means; any other URI as it is."""
+    hadoop = _HADOOP.match(uri)
+    if not hadoop:
+        return uri
+    account = hadoop["account"].replace(".dfs.", ".blob.", 1)
+    return f"https://{account}/{hadoop['container']}/{hadoop['path']}"
 
 
 def _container(properties: dict[str, Any], name: str) -> tuple[str, str]:

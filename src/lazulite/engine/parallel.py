@@ -94,13 +94,15 @@ def spec_of(properties: Mapping[str, Any]) -> Parallel:
         raise BadRequest("A parallel job needs a task with an entry_script.", target="properties.parallel.task")
     input_data = _bound(said, "input_data", "inputs", base.names)
     settings = _settings(said, _split(arguments))
+    keys = _keys(said.get("partition_keys"))
     made = Parallel(
         **{**base.__dict__, "inputs": tuple(_seen(one, input_data) for one in inputs)},
         script=script,
         arguments=arguments,
         input_data=input_data,
-        mini_batch_size=_size(said.get("mini_batch_size")),
-        partition_keys=_keys(said.get("partition_keys")),
+        # The SDK sends 0 with keys, which are what splits the table then.
+        mini_batch_size=_size(said.get("mini_batch_size") or None if keys else said.get("mini_batch_size")),
+        partition_keys=keys,
         concurrency=_whole(said.get("max_concurrency_per_instance"), "max_concurrency_per_instance", 0, least=1),
         append_to=append_to,
         file_name=_file_name(said),
@@ -221,9 +223,9 @@ def _file_name(said: Mapping[str, Any]) -> str:
 
 
 def _size(value: Any) -> int:
-    match = _SIZE.fullmatch(str(value).strip()) if value is not None else None
     if value is None:
         return 0
+    match = _SIZE.fullmatch(str(value).strip())
     size = int(match[1]) * _UNITS[(match[2] or "").lower()] if match else 0
     if size < 1:
         raise _wrong("mini_batch_size", value, "a number of files, or of bytes such as 10kb")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from lazulite.artifacts.locate import locate, path_of
+from lazulite.artifacts.locate import locate, path_of, web_form
 from lazulite.artifacts.refs import host_account, storage_path
 from lazulite.engine import computes, mltables, references
 from lazulite.engine.computes import Target
@@ -93,8 +93,10 @@ class _Look:
     def input(self, wanted: Input) -> Source:
         with _field(f"inputs.{wanted.name}"):
             uri = references.resolve(self.connection, self.workspace, wanted.text, wanted.kind)
-            if wanted.mode == "Direct" or is_elsewhere(self.home, uri):
+            if wanted.mode == "Direct":
                 return Source(wanted, uri, None)
+            if is_elsewhere(self.home, uri):
+                return Source(wanted, web_form(uri), None)
             path = self._locate(uri)
             _check_kind(wanted, path)
             return Source(wanted, uri, path)
@@ -125,8 +127,8 @@ class _Look:
 
 
 def is_elsewhere(home: Path, uri: str) -> bool:
-    """Tells whether a URI is a web address that does not lie in storage here."""
-    parts = urlsplit(uri)
+    """Tells whether a URI is a web address, or a blob's, that does not lie in storage here."""
+    parts = urlsplit(web_form(uri))
     if parts.scheme not in ("http", "https") or "/_blob/" in parts.path:
         return False
     account = host_account(parts.hostname or "")

@@ -67,6 +67,16 @@ def test_what_a_step_logs_is_bound_to_as_its_artifacts_and_stays_so_when_the_ste
         assert ("azureml.isreused" in home.said(children["a"])) == (number == 2)
 
 
+def test_a_table_that_is_none_serves_where_a_folder_is_wanted(home):
+    home.store("bare").mkdir(parents=True)
+    home.store("bare/n").write_text("7\n")
+    data = {"uri": "azureml://datastores/workspaceblobstore/paths/bare", "jobInputType": "mltable"}
+    jobs = {"a": node("add", inputs={"d": literal("${{parent.inputs.t}}")})}
+    job = home.run_pipeline(jobs, inputs={"t": data})
+    assert job.state == "Completed", job.run.error
+    assert (home.made(home.children(job.name)["a"]) / "n").read_text() == "8\n"
+
+
 def test_a_text_that_its_component_does_not_list_is_taken_and_said(home):
     home.component("pick", "echo ${{inputs.c}} > ${{outputs.o}}/n", {"c": {"type": "string", "enum": ["a", "b"]}})
     job = home.run_pipeline({"p": node("pick", inputs={"c": literal("z")})})

@@ -186,12 +186,15 @@ def _sent(value: Value, port: Port) -> dict[str, Any]:
 
     Data that the pipeline was given stays of its own type: Azure lets a file pass where a component wants a folder, and
     a folder where it wants a table, as azureml-examples has it in cli/jobs/pipelines-with-components/basics, 4c and 4d.
+    Where the component wants no more than a folder it is a folder, whatever the pipeline was given it as, as in
+    sdk/python/jobs/pipelines/1g_pipeline_with_parallel_nodes, whose table has no MLTable of its own.
     """
     if port.is_literal:
         text = _PENDING_LITERAL.get(port.type, "pending") if value.is_pending else value.text
         return {"jobInputType": LITERAL, "value": text}
     mode = {"mode": value.mode} if value.mode else {}
     is_own = not value.is_made and value.kind in TYPES and not value.mode.startswith("Eval")
+    is_own = is_own and not (port.type == "uri_folder" and value.kind in _MUST_BE_FOLDERS)
     kind = value.kind if is_own else port.type
     return {"jobInputType": kind, "uri": _PENDING_URI if value.is_pending else value.text, **mode}
 
