@@ -23,7 +23,9 @@ def test_a_plain_deployment_ships():
 
 
 def test_sizes_and_quota_are_reckoned_with_what_upgrades_take():
-    assert "ep/blue: Managed online endpoints do not offer" in said(shipped(deployment(instanceType="Standard_NV36ads_A10_v5")))
+    assert "ep/blue: Managed online endpoints do not offer" in said(
+        shipped(deployment(instanceType="Standard_NV36ads_A10_v5"))
+    )
     assert "need 72 cores" not in said(shipped(deployment(capacity=15)))
     many = shipped(deployment(capacity=50), deployment("green", capacity=20))
     assert f"need {(60 + 24) * 4} cores" in said(many) and "with 20 % for upgrades" in said(many)
