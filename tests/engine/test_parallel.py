@@ -71,6 +71,12 @@ def test_everything_that_a_parallel_job_may_say_in_the_sdks_words():
     assert words[:3] == ["--lr", "0.1 'x", "--error_threshold"]
 
 
+@pytest.mark.parametrize("head", ["azureml:", ""])
+def test_an_environment_of_a_registry_is_understood_as_the_sdk_sends_it(head):
+    place = "//registries/azureml/environments/sklearn-1.5/labels/latest"
+    assert read(task={"environment": f"{head}{place}"}).environment == f"azureml:{place}"
+
+
 def test_a_size_of_nothing_is_what_the_sdk_sends_where_keys_split_the_table():
     assert read(mini_batch_size=0, partition_keys=["Store"]).mini_batch_size == 0
 

@@ -164,7 +164,9 @@ def _predefined(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _bare(task: Mapping[str, Any], name: str) -> str:
-    return fields.text(task, f"properties.parallel.task.{name}").removeprefix("azureml:")
+    """Returns a reference without `azureml:` before it; the SDK takes that even from `azureml://registries/…`."""
+    text = fields.text(task, f"properties.parallel.task.{name}")
+    return f"azureml:{text}" if text.startswith("//") else re.sub(r"^azureml:(?!//)", "", text)
 
 
 def _with_model(inputs: Sequence[Input], model: str) -> tuple[list[Input], str]:
