@@ -6,13 +6,14 @@ docs/settings.md is generated from this table.
 import dataclasses
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lazulite.errors import BadRequest
+from lazulite.errors import BadRequest, Conflict
 
 
 def _setting(variable: str, default: Any, meaning: str, unit: str = "") -> Any:
@@ -49,6 +50,20 @@ class Settings:
         """Returns the folder of the guests' unix sockets, short enough for the 108 bytes that Linux allows."""
         root = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
         return root / f"lazulite-{os.getuid()}-{hashlib.sha256(str(self.home).encode()).hexdigest()[:10]}"
+
+    def make_sockets(self) -> Path:
+        """Makes the folder of the sockets, if need be, and returns it.
+
+        Raises Conflict when others may change it: where all have one folder for temporary files, they may have made it.
+        """
+        self.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self.sockets.lstat()
+        if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise Conflict(
+                f"{self.sockets} is not yours alone: others could listen to what is said there.",
+                hint="Remove it, or set XDG_RUNTIME_DIR to a folder of yours.",
+            )
+        return self.sockets
 
     @property
     def is_exposed(self) -> bool:

@@ -86,12 +86,13 @@ def test_a_signal_ends_what_runs_elsewhere(warmed, tmp_path, number, code, said)
 STAY = """
 import os, sys
 from pathlib import Path
+from lazulite import settings
 from lazulite.cli import warm
 def answer(words):
     if words == ["raise"]:
         raise RuntimeError("a mistake of ours")
     os.kill(os.getpid(), 9)
-warm.stay(Path(sys.argv[1]), Path(sys.argv[2]), answer)
+warm.stay(settings.read(home=Path(sys.argv[2])), Path(sys.argv[1]), answer)
 """
 ASK = """
 import sys

@@ -19,6 +19,7 @@ from lazulite.cli import lock, ports, ship
 from lazulite.cli.grammar import HOME, OUTPUT, SCOPE, Arguments, Command, Group, Json, flag
 from lazulite.cli.lock import Running
 from lazulite.environments import engines
+from lazulite.errors import Conflict
 from lazulite.identity import doors
 from lazulite.settings import Settings
 
@@ -64,7 +65,9 @@ def _disk(own: Settings, running: Running | None) -> Finding:
 
 def _sockets(own: Settings, running: Running | None) -> Finding:
     try:
-        own.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own.make_sockets()
+    except Conflict as error:
+        return Finding("sockets", "failed", error.message, str(error.hint))
     except OSError as error:
         return Finding(
             "sockets", "failed", f"{own.sockets}: {error.strerror}", "Set XDG_RUNTIME_DIR to a folder of yours."

@@ -65,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if code is None:
         late.load("sdk")
         code = answer(words)
-        warm.stay(where, own.home, answer)
+        warm.stay(own, where, answer)
     return code
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from lazulite import __version__, clock
 from lazulite.cli import lock
+from lazulite.errors import Conflict
 from lazulite.settings import Settings
 
 _IDLE_LIMIT_S = 120.0
@@ -52,7 +53,6 @@ def address_of(settings: Settings) -> Path:
     read = sorted(item for item in os.environ.items() if item[0].startswith(_READ_ONCE))
     seen = sorted(str(one.readlink()) for one in Path("/proc/self/ns").glob("*"))  # files, network and processes
     key = hashlib.sha256(repr((sys.executable, __version__, files, packages, read, seen)).encode()).hexdigest()[:16]
-    settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     return settings.sockets / f"az-{key}"
 
 
@@ -106,13 +106,17 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def stay(address: Path, home: Path, answer: Callable[[Sequence[str]], int]) -> None:
+def stay(settings: Settings, address: Path, answer: Callable[[Sequence[str]], int]) -> None:
     """Leaves a copy of this process behind that takes the commands to come; returns at once.
 
-    answer: runs a command line and returns its exit code. Does nothing where the platform is
-    not up, or a thread of this process is still at work, which a copy would not have.
+    answer: runs a command line and returns its exit code. Does nothing where the platform is not up, others may change
+    the folder of the sockets, or a thread of this process is still at work, which a copy would not have.
     """
-    if sys.platform != "linux" or not lock.find(home):
+    if sys.platform != "linux" or not lock.find(settings.home):
+        return
+    try:
+        settings.make_sockets()
+    except (OSError, Conflict):
         return
     if any(not one.daemon and one is not threading.main_thread() for one in threading.enumerate()):
         return
@@ -124,7 +128,7 @@ def stay(address: Path, home: Path, answer: Callable[[Sequence[str]], int]) -> N
         os.setsid()
         _let_go()
         gc.freeze()  # what is loaded is shared by all copies as long as none writes to it
-        _take(address, home, answer)
+        _take(address, settings.home, answer)
     finally:
         os._exit(0)
 

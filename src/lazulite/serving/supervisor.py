@@ -57,7 +57,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Finds again what ran before, starts the gateway if none runs, and begins to watch."""
-        self._settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settings.make_sockets()
         self._adopt(self._now())
         self._calls = wake.Listener(self._settings.sockets)
         threading.Thread(target=self._hear, name="wake", daemon=True).start()

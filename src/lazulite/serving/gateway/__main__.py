@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(wanted: settings.Settings) -> None:
-    wanted.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wanted.make_sockets()
     with _sole_gateway(wanted):
         try:
             listener = listen.bind(wanted.host, wanted.scoring_port)
