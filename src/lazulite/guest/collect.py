@@ -24,20 +24,29 @@ from .console import Console
 _QUEUE_EVENTS = 1500  # as azureml-ai-monitoring 1.0.0 config/config.py has it
 _LARGE_BYTES = 4 << 20
 _END_WITHIN_S = 5.0
+# Source: azure-ai-ml 1.35.2 _local_endpoints/mdc_config_resolver.py.
+_LOCAL_RATE, _LOCAL_LOGGER = "sampling_percentage", "local.capture"
 _PREFIX = "azureml.inference."
 _FOLDERS = {"year": "%Y", "month": "%Y/%m", "day": "%Y/%m/%d", "hour": "%Y/%m/%d/%H", "minute": "%Y/%m/%d/%H/%M"}
 
 
 class Collection:
-    """Everything that one worker collects, by the plan that AZUREML_MDC_CONFIG_PATH names."""
+    """Everything that one worker collects, by the plan that AZUREML_MDC_CONFIG_PATH names.
+
+    A plan of runMode `local`, as the SDK writes it for local=True, has no folders: events become lines of the console.
+    """
 
     def __init__(self, path: str, console: Console) -> None:
         with open(path, encoding="utf-8") as file:
             plan = json.load(file)
-        self.places: dict[str, dict[str, Any]] = plan["collections"]
-        self._source = plan["source"]
-        self._headers = plan["captureHeaders"]
-        self._by_time = _FOLDERS[plan["rollingRate"]]
+        self.is_local = plan.get("runMode") == "local"
+        self.places: dict[str, dict[str, Any]] = {
+            name: {**place, "sampleRatePercentage": place.get("sampleRatePercentage", place.get(_LOCAL_RATE, 100))}
+            for name, place in plan["collections"].items()
+        }
+        self._source = plan.get("source", "")
+        self._headers = plan.get("captureHeaders", [])
+        self._by_time = _FOLDERS[plan.get("rollingRate", "hour")]
         self._instance = str(uuid.uuid4())
         self._console = console
         self._events: queue.Queue[Any] = queue.Queue(_QUEUE_EVENTS)
@@ -107,6 +116,10 @@ class Collection:
                 self._dropped = 0
 
     def _write(self, name: str, event: dict[str, Any], data: Any) -> None:
+        if self.is_local:
+            told = data.decode("utf-8", "replace") if isinstance(data, bytes) else json.dumps(data)
+            self._console.info("%s | %s | %s" % (name, event.get("correlationid", ""), told), _LOCAL_LOGGER)
+            return
         place, by_time = self.places[name], time.strftime(self._by_time, time.gmtime())
         folder = os.path.join(place["folder"], by_time)
         os.makedirs(folder, exist_ok=True)

@@ -75,7 +75,8 @@ def _collection(console: Console) -> Collection | None:
     if not plan:
         return None
     Collector.collection = collection = Collection(plan, console)
-    collection.open_door()
+    if not collection.is_local:  # azureml-ai-monitoring itself prints then
+        collection.open_door()
     return collection
 
 
