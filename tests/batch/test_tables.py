@@ -78,7 +78,12 @@ def test_lines_within_quotes_are_not_cut_where_the_table_says_there_are_some(tab
             ["Column1", "Column2"],
         ),
         ("x.jsonl", '{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "read_json_lines", ["a", "b"]),
-        ("x.csv", "a,b,c\n1,2,3\n3,4,5\n", {"read_delimited": {"header": "all_files_same_headers"}}, ["a", "c"]),
+        (
+            "x.csv",
+            "a,b,c\n1,2,3\n3,4,5\n",
+            {"read_delimited": {"header": "all_files_same_headers", "include_path_column": True}},
+            ["a", "c", "Path"],
+        ),
     ],
 )
 def test_tables_are_read_as_their_mltable_says(batch, pandas_python, name, text, step, columns):

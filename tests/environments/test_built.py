@@ -1,17 +1,19 @@
 """Environments on disk: built once, whole or not at all, shared by content."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lazulite.environments import built
+from lazulite.environments import built, interpreters
 from lazulite.environments.spec import EnvironmentSpec, spec_of
 from lazulite.errors import UserCodeError
 
@@ -100,6 +102,36 @@ def test_a_failing_build_of_a_package_shows_what_it_said(tmp_path, offline):
     slow_package(tmp_path / "context", "raise SystemExit('no compiler for the job')")
     with pytest.raises(UserCodeError, match="no compiler for the job"):
         built.ensure(tmp_path, dockerfile_spec(tmp_path / "context"), lambda line: None)
+
+
+def put_stubborn_source(folder):
+    """Puts a source distribution there whose build fails."""
+    members = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: stubborn\nVersion: 1.0\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": "def build_wheel(*words): raise SystemExit('no compiler for the job')\n",
+    }
+    with tarfile.open(folder / "stubborn-1.0.tar.gz", "w:gz") as archive:
+        for name, text in members.items():
+            about = tarfile.TarInfo(f"stubborn-1.0/{name}")
+            about.size = len(text)
+            archive.addfile(about, io.BytesIO(text.encode()))
+
+
+def test_where_a_source_cannot_be_built_another_python_that_has_a_wheel_is_used(tmp_path, offline, wheel):
+    put_stubborn_source(offline)
+    with pytest.raises(UserCodeError, match="no compiler for the job") as raised:
+        built.ensure(tmp_path, spec("stubborn==1.0"), lambda line: None)
+    assert "Name a version of stubborn that has a wheel" in str(raised.value.hint)
+    others = list(interpreters.beside(interpreters.find(sys.version_info[1])))
+    if not others:
+        pytest.skip("this machine has one Python")
+    wheel(offline, "stubborn", "1.0", tag=f"cp3{others[-1].minor}-none-any")
+    environment = built.ensure(tmp_path, spec("stubborn==1.0", "greeting"), lambda line: None)
+    assert ask(environment.python, "import greeting, stubborn, sys; print(sys.version_info[1])") == str(
+        others[-1].minor
+    )
+    assert any("The source of stubborn cannot be built here" in note for note in environment.notes)
 
 
 def test_an_unreachable_index_says_so(tmp_path, offline, monkeypatch):

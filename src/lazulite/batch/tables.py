@@ -20,6 +20,7 @@ from lazulite.engine import mltables
 from lazulite.errors import NotImplementedHere
 
 _KINDS = {"read_delimited": "delimited", "read_json_lines": "json_lines", "read_parquet": "parquet"}
+_PATH = "Path"  # that it is relative to the table: Source: guess.
 _PARTITION = "extract_columns_from_partition_format"
 _LINE_BLOCK_BYTES = 1 << 16
 _DEFAULT_BYTES = 1 << 20
@@ -59,6 +60,8 @@ class Table:
     def message(self, name: str, **more: Any) -> dict[str, Any]:
         """Returns how a worker reads a file of it, or a part."""
         columns = self.columns.of(name) if self.columns else {}
+        if self.options.get("include_path_column"):
+            columns = {_PATH: name, **columns}
         told = {"path": name, "kind": self.kind, "options": dict(self.options), "columns": columns}
         return {**told, "keep": list(self.keep), "drop": list(self.drop), **more}
 

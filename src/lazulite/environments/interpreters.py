@@ -157,6 +157,15 @@ def find(minor: int) -> Interpreter | None:
     return None
 
 
+def beside(interpreter: Interpreter) -> Iterator[Interpreter]:
+    """Yields the installed interpreters of other minor versions: older ones, the nearest first, then newer ones."""
+    for minor in range(interpreter.minor - 1, _MINORS[0] - 1, -1):
+        found = find(minor)
+        if found:
+            yield found
+    yield from newer_than(interpreter)
+
+
 def newer_than(interpreter: Interpreter) -> Iterator[Interpreter]:
     """Yields the installed interpreters of newer minor versions, the nearest first."""
     for minor in _MINORS:

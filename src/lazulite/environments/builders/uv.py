@@ -6,6 +6,7 @@ Source: docs.astral.sh/uv, "Compatibility with pip" (index strategy) and "Enviro
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
 _PYTORCH_INDEX = "download.pytorch.org"
 _FRAME = re.compile(r"^[\s×│├╰─▶]+|\x1b\[[0-9;]*m")
 _MAX_REASON_LINES = 40
+_UNBUILT = re.compile(r"Failed to (?:download and )?build `([^`=@ ]+)==")
 
 Log = Callable[[str], None]
 
@@ -75,9 +77,37 @@ class _Run:
 def build(spec: EnvironmentSpec, interpreter: Interpreter, folder: Path, config: PipConfig, log: Log) -> Built:
     """Makes a virtual environment in an empty folder, with requirements.lock beside it.
 
+    A package whose source cannot be built here is looked for as a wheel, for this Python first and then for others.
     The environment can be moved. Raises UserCodeError with the resolver's own reason, OutOfSpace when the disk is
     full. Effects: processes of uv and of build backends, uv's cache.
     """
+    kept = set(folder.iterdir())
+    try:
+        return _build(spec, interpreter, folder, config, log)
+    except UserCodeError as error:
+        failure, unbuilt = error, _UNBUILT.findall(error.message)
+    if not unbuilt:
+        raise failure
+    name = canonicalize_name(unbuilt[0])
+    options = spec.requirements.options
+    wheels = replace(options, only_binary=(*options.only_binary, name))
+    told = replace(spec, requirements=replace(spec.requirements, options=wheels))
+    for other in (interpreter, *interpreters.beside(interpreter)):
+        for path in set(folder.iterdir()) - kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        log(f"The source of {name} cannot be built here: looking for a wheel for Python {other.version}.")
+        try:
+            built = _build(told, other, folder, config, log)
+        except UserCodeError:
+            continue
+        note = f"The source of {name} cannot be built here: Python {other.version} is used, for which it has a wheel."
+        log(note)
+        return replace(built, notes=(*built.notes, note))
+    hint = f"Name a version of {name} that has a wheel for Python 3.{interpreter.minor}, or another Python."
+    raise UserCodeError(failure.message, code=failure.code, hint=hint) from failure
+
+
+def _build(spec: EnvironmentSpec, interpreter: Interpreter, folder: Path, config: PipConfig, log: Log) -> Built:
     asked, notes = (spec.requirements, []) if cpu_builds.has_gpu() else cpu_builds.without_cuda(spec.requirements)
     options = asked.options.over(config.options)
     for note in notes:
