@@ -9,7 +9,7 @@ from lazulite.studio.visit import Shown, Visit
 
 
 def _nothing(visit: Visit) -> Shown:
-    raise NotFound("There is no such page.", hint="`/` searches for what you look for.")
+    raise NotFound("There is no such page.", hint="Press / to search for what you look for.")
 
 
 _PAGE = shown("/{path:path}", _nothing)
