@@ -163,10 +163,9 @@ def get(connection: Connection, number: int) -> Job | None:
 
 def children(connection: Connection, parent: Job, numbers: Collection[int] = ()) -> list[Job]:
     """Lists a job's children that are jobs, oldest first: those of some numbers only, where any are given."""
-    query = _SELECT.where(runs.c.scope == parent.scope, runs.c.parent == parent.name)
-    if numbers:
-        query = query.where(runs.c.number.in_(numbers))
-    return [_job(row) for row in connection.execute(query.order_by(runs.c.number))]
+    at = {"scope": parent.scope, "parent": parent.name}
+    statement = _SOME_CHILDREN if numbers else _CHILDREN
+    return [_job(row) for row in connection.execute(statement, {**at, "numbers": numbers} if numbers else at)]
 
 
 def living_children(connection: Connection, parent: Job) -> list[Job]:
@@ -276,6 +275,10 @@ _ENDED_CHILDREN = (
     .join_from(job_events, runs, runs.c.number == job_events.c.job)
     .where(job_events.c.sequence > bindparam("after"), job_events.c.state.in_(ENDED), runs.c.parent != "")
 )
+_CHILDREN = _SELECT.where(runs.c.scope == bindparam("scope"), runs.c.parent == bindparam("parent")).order_by(
+    runs.c.number
+)
+_SOME_CHILDREN = _CHILDREN.where(runs.c.number.in_(bindparam("numbers", expanding=True)))
 _INSERT, _NOTE = insert(jobs), insert(job_events)
 _APPLY = update(jobs).where(
     jobs.c.number == bindparam("of_number"),
