@@ -183,27 +183,29 @@ def _serve(connection: socket.socket, answer: Callable[[Sequence[str]], int]) ->
         if request:
             connection.sendall(struct.pack("!I", os.getpid()))
             _end_with(connection)
-            code = _code_of(answer, request["words"])
-            connection.sendall(struct.pack("!i", code))
+            try:
+                code = _code_of(answer, request["words"])
+            finally:
+                connection.sendall(struct.pack("!i", code))
     finally:
         os._exit(code)
 
 
 def _code_of(answer: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
     """Runs a command line and returns its exit code; shows what is raised, as the interpreter itself would do."""
-    code = _NO_ANSWER
     try:
-        code = answer(words)
+        return answer(words)
     except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
         if isinstance(leaving.code, str):
             print(leaving.code, file=sys.stderr)
-    except BaseException:  # noqa: BLE001 - nobody is above who would show it
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
         sys.excepthook(*sys.exc_info())
-    with suppress(OSError):  # who reads has gone
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return code
+        raise
+    finally:
+        with suppress(OSError):  # who reads has gone
+            sys.stdout.flush()
+            sys.stderr.flush()
 
 
 def _receive(connection: socket.socket) -> Any:
