@@ -281,6 +281,15 @@ def test_a_loop_goes_on_while_its_body_says_so(home):
     assert (home.made(children["z"]) / "n").read_text() == "104\n"
 
 
+def test_a_loop_without_a_condition_goes_on_for_as_long_as_its_limit_lets_it(home):
+    jobs = {
+        "b": node("make", inputs={"n": literal(1)}),
+        "l": {"type": "do_while", "body": "${{parent.jobs.b}}", "limits": {"max_iteration_count": 3}},
+    }
+    job = home.run_pipeline(jobs)
+    assert job.state == "Completed" and set(home.children(job.name)) == {"b.0", "b.1", "b.2"}
+
+
 def test_a_step_is_run_for_each_item_and_what_they_made_is_one_table(home):
     home.component("count", "grep -c folder ${{inputs.t}}/MLTable > ${{outputs.o}}/n", {"t": "mltable"})
     jobs = {

@@ -80,10 +80,15 @@ class _DoWhile:
 
     @property
     def is_over(self) -> bool:
+        """Tells whether it is over; one without a condition goes on until it has had its most rounds.
+
+        Source: azure-ai-ml 1.35.2 tests, test_do_while_true_pipeline_omit_condition.
+        """
         if not self._rounds or self._rounds[-1].job.state not in ENDED:
             return False
-        goes_on = self._condition and self._rounds[-1].read(self._condition).strip().lower() == "true"
-        return not goes_on or len(self._rounds) >= self._most
+        if len(self._rounds) >= self._most:
+            return True
+        return bool(self._condition) and self._rounds[-1].read(self._condition).strip().lower() != "true"
 
     def hear(self, child: Child) -> None:
         number = int(child.step.rpartition(".")[2])
