@@ -68,6 +68,7 @@ def test_a_classifier_is_searched_found_and_kept(ml: MLClient, table: Input, tmp
     ml.jobs.download(best, download_path=str(tmp_path / "best"))
     kept = next((tmp_path / "best").rglob("mlflow-model"))
     assert {"MLmodel", "conda.yaml"} <= {path.name for path in kept.iterdir()}
+    assert f"run_id: {best}" in (kept / "MLmodel").read_text()
     assert (kept.parent / "model.pkl").exists()
     ml.models.download("found", "1", download_path=str(tmp_path / "model"))
     assert list((tmp_path / "model").rglob("MLmodel"))

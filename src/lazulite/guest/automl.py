@@ -145,10 +145,12 @@ def _keep(mlflow: Any, model: Any, rows: _Rows) -> None:
     examples = rows.features.head(_EXAMPLES)
     whole = examples.select_dtypes("integer").columns  # a later row may have a gap where these have none
     examples = examples.astype(dict.fromkeys(whole, float))
-    signature = import_module("mlflow.models").infer_signature(examples, model.predict(examples))
+    models = import_module("mlflow.models")
+    signature = models.infer_signature(examples, model.predict(examples))
     import_module("mlflow.sklearn").save_model(
         model,
         "outputs/mlflow-model",
+        mlflow_model=models.Model(run_id=os.environ["MLFLOW_RUN_ID"]),  # public examples register by what it says
         signature=signature,
         input_example=examples,
         serialization_format="cloudpickle",
