@@ -49,7 +49,7 @@ def test_uploading_the_same_folder_again_makes_a_version_of_the_same_bytes(ml: M
 
 def test_a_version_with_another_path_is_refused_and_named(ml: MLClient) -> None:
     ml.models.create_or_update(Model(name="fixed", version="1", path=f"{STORED}one"))
-    with pytest.raises(ResourceExistsError, match=r"fixed:1 exists with other content: modelUri was .*one. and is .*two"):
+    with pytest.raises(ResourceExistsError, match=r"fixed:1 exists with other content: modelUri was .*one. and is"):
         ml.models.create_or_update(Model(name="fixed", version="1", path=f"{STORED}two"))
     assert ml.models.get("fixed", "1").path.endswith("/one")
 

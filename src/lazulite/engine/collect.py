@@ -156,9 +156,7 @@ def properties_of(told: Exit) -> dict[str, str]:
     }
 
 
-def register(
-    connection: Connection, job: Job, here: WorkspaceId, now: datetime, *, but: Collection[str] = ()
-) -> None:
+def register(connection: Connection, job: Job, here: WorkspaceId, now: datetime, *, but: Collection[str] = ()) -> None:
     """Registers the outputs of a job of any kind that have an asset's name, and notes the versions that they got.
 
     but: outputs that are registered already.
