@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -107,9 +108,14 @@ def results(ml: MLClient, name: str, output: str, folder: Path) -> Path:
     return folder / "named-outputs" / output
 
 
-def conductors() -> list[psutil.Process]:
-    found = (one for one in psutil.process_iter() if "lazulite.batch" in " ".join(one.cmdline()))
-    return [one for one in found if one.name() != "bash"]
+def conductor_of(home: Path) -> psutil.Process:
+    """Finds the conductor of the one job that runs on a platform. Processes come and go meanwhile, others' too."""
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            said = " ".join(one.cmdline())
+            if "lazulite.batch" in said and str(home) in said and one.name() != "bash":
+                return one
+    raise AssertionError(f"no conductor runs below {home}")
 
 
 def test_a_parallel_step_scores_a_folder_and_goes_on_after_every_kill(
@@ -120,7 +126,7 @@ def test_a_parallel_step_scores_a_folder_and_goes_on_after_every_kill(
     until(lambda: next(storage.rglob("logs/batch/progress.json"), None))
     progress = next(storage.rglob("logs/batch/progress.json"))
     until(lambda: json.loads(progress.read_text())["done"] > 2)
-    conductor = next(one for one in conductors() if str(own_platform.home) in " ".join(one.cmdline()))
+    conductor = conductor_of(own_platform.home)
     os.kill(conductor.pid, signal.SIGKILL)
     until(lambda: json.loads(progress.read_text())["done"] > 8)
     own_platform.kill()

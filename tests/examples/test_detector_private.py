@@ -58,6 +58,3 @@ def test_the_detector_is_deployed_with_its_settings_and_finds_every_symbol(platf
         assert answer.headers["ms-azureml-model-error-statuscode"] == "400" and reason in answer.text
     tags = json.loads(platform.lazulite("model", "show", "-n", "symbol-detector-set", "-v", "1", *where))["tags"]
     assert (tags["tile_grid_size"], tags["box_score_thresh"]) == ("3x2", "0.4")
-
-    # The SDK's own local deployment of the same, by Docker or by Lazulite in its place.
-    assert counted(folder, deploy(platform, folder, image, "--is-local-deployment"), "") == ON_THE_SAMPLE

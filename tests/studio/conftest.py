@@ -25,7 +25,7 @@ WITHIN_S = 60
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, nobody else in this process can have an event loop
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium or Chrome; nothing is downloaded."""
     path = next(filter(None, map(shutil.which, _BROWSERS)), None)
