@@ -21,7 +21,7 @@ import threading
 import time
 from typing import Any
 
-from . import box
+from . import box, holds
 from .console import Console
 from .status import Status
 
@@ -187,8 +187,7 @@ class _Connection(http.client.HTTPConnection):
 def main(arguments: list[str]) -> int:
     """Runs a worker until it is asked to end; returns the exit status. arguments: as those of a scoring worker."""
     address, status_path, lock = arguments
-    held = os.fdopen(int(lock), "rb")
-    os.set_inheritable(held.fileno(), False)
+    holds.keep_lock(lock)
     status, console = Status(status_path), Console()
     status.write("starting")
     with open(os.environ["LAZULITE_CONTAINER"], encoding="utf-8") as file:

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, Iterator
 
-from . import failure, frames, script, standins
+from . import failure, frames, holds, script, standins
 from .answers import Answer, Answers
 from .calls import CalledOff, Calls
 from .collect import Collection
@@ -39,9 +39,7 @@ def main(arguments: list[str]) -> int:
     for as long as the worker lives.
     """
     address, status_path, lock = arguments
-    held = os.fdopen(int(lock), "rb")
-    os.set_inheritable(held.fileno(), False)
-    os.register_at_fork(after_in_child=held.close)
+    holds.keep_lock(lock)
     status = Status(status_path)
     status.write("starting")
     app_root = os.path.abspath(os.environ.get("AML_APP_ROOT", "."))
@@ -63,7 +61,7 @@ def main(arguments: list[str]) -> int:
         return _FAILED_TO_START
     calls = Calls()
     answers = Answers(loaded, swagger, calls, console, app_root)
-    worker = Worker(_listen(address), answers, calls, console, collection)
+    worker = Worker(holds.bound(address), answers, calls, console, collection)
     status.write("ready")
     console.info("Worker with pid %d ready for serving traffic" % os.getpid())
     return worker.serve()
@@ -117,19 +115,6 @@ def _hint(error: BaseException, what: str) -> str:
     if not os.path.exists(model_dir):
         return "AZUREML_MODEL_DIR is %s, which does not exist." % model_dir
     return "AZUREML_MODEL_DIR is %s. Model Directory Contents:\n%s" % (model_dir, failure.tree(model_dir))
-
-
-def _listen(address: str) -> socket.socket:
-    """Opens the socket to this user alone; one left by an earlier worker is replaced."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(address)
-    before = os.umask(0o177)
-    try:
-        listener.bind(address)
-    finally:
-        os.umask(before)
-    return listener
 
 
 class Worker:

@@ -6,7 +6,6 @@ the gateway hands it every path. The model repository is what AZUREML_MODEL_DIR 
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.server
 import json
@@ -18,7 +17,7 @@ import threading
 import zlib
 from typing import Any, Callable
 
-from . import failure, triton_tensors
+from . import failure, holds, triton_tensors
 from .console import Console
 from .status import Status
 from .triton_models import Model, NoModel, Repository
@@ -40,8 +39,7 @@ _MODEL = r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 def main(arguments: list[str]) -> int:
     """Runs a worker until it is asked to end; returns the exit status. arguments: as those of a scoring worker."""
     address, status_path, lock = arguments
-    held = os.fdopen(int(lock), "rb")
-    os.set_inheritable(held.fileno(), False)
+    holds.keep_lock(lock)
     status, console = Status(status_path), Console()
     status.write("starting")
     try:
@@ -55,11 +53,7 @@ def main(arguments: list[str]) -> int:
         console.error("The model repository could not be loaded\n%s" % described["traceback"].rstrip())
         status.write("failed", described)
         return _FAILED_TO_START
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(address)
-    before = os.umask(0o177)
     server = _Server(address, repository, console)
-    os.umask(before)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     status.write("ready")
     console.info("Started HTTP service with pid %d" % os.getpid())
@@ -95,7 +89,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, address: str, repository: Repository, console: Console) -> None:
         self.answers = Answers(repository)
         self.console = console
-        super().__init__(address, _Connection)
+        super().__init__(address, _Connection, bind_and_activate=False)
+        self.socket.close()
+        self.socket = holds.bound(address)
+        self.server_activate()
 
 
 class _Connection(http.server.BaseHTTPRequestHandler):
