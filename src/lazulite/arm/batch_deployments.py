@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from lazulite.arm import batch_endpoints, shapes
+from lazulite.arm import batch_endpoints, endpoints, shapes
 from lazulite.batch import deployments
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -81,7 +81,7 @@ def _put(
     body = {**given, "properties": properties}
     place = Place(workspace.scope, KIND, path)
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
-    operation = batch_endpoints.operation_of(connection, call, workspace, _arm_id(workspace, path))
+    operation = batch_endpoints.operation_of(connection, call, workspace, endpoints.deployment_id(workspace, place))
     return batch_endpoints.with_operation(_show(workspace, row), operation, 201 if is_new else 200)
 
 
@@ -100,12 +100,7 @@ def _accept(connection: Connection, parts: Parts, workspace: WorkspaceId, given:
 
 def _show(workspace: WorkspaceId, row: Resource) -> JsonObject:
     properties = {**row.body["properties"], "provisioningState": "Succeeded"}
-    return shapes.envelope(row, _arm_id(workspace, row.place.name), KIND, properties)
-
-
-def _arm_id(workspace: WorkspaceId, path: str) -> str:
-    endpoint, _, name = path.partition("/")
-    return f"{workspace}/{deployments.ENDPOINTS}/{endpoint}/deployments/{name}"
+    return shapes.envelope(row, endpoints.deployment_id(workspace, row.place), KIND, properties)
 
 
 _ALL = f"{scopes.WORKSPACE}/{deployments.ENDPOINTS}/{{endpoint}}/deployments"

@@ -1,14 +1,12 @@
 """Batch endpoints: the name that a program invokes, and which deployment answers. Jobs are made in dataplane/."""
 
-import uuid
-
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.arm import operations, shapes
+from lazulite.arm import endpoints, operations
 from lazulite.arm.families import Child, Context, one_of
 from lazulite.batch import deployments
-from lazulite.errors import BadRequest, Conflict
+from lazulite.errors import BadRequest
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
@@ -32,7 +30,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     `defaults` is always an object: programs write `endpoint.defaults.deployment_name = ...`.
     """
     check_endpoint_name(context.name, "endpoint")
-    _refuse_taken(context)
+    endpoints.refuse_taken(context, KIND, "A batch endpoint")
     _check_auth_mode(given)
     default = fields.text(fields.nested(given, "properties.defaults"), "properties.defaults.deploymentName")
     if default and resources.get(context.connection, Place(context.workspace.scope, KIND, context.name)):
@@ -44,17 +42,6 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
         "defaults": {"deploymentName": default or None},
         "properties": without_operation(fields.nested(given, "properties.properties")),
     }
-
-
-def _refuse_taken(context: Context) -> None:
-    """Endpoint names are part of a host name, and so are unique in a region, across workspaces."""
-    for row in resources.everywhere(context.connection, KIND, context.name):
-        if row.place.scope != context.workspace.scope:
-            raise Conflict(
-                f'A batch endpoint "{context.name}" exists in another workspace of this region: {row.place.scope}.',
-                target="name",
-                hint="Endpoint names are unique in a region: choose another, or delete that one.",
-            )
 
 
 def _check_auth_mode(given: JsonObject) -> None:
@@ -84,35 +71,25 @@ def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
 
 
 def show_beside(row: Resource, call: Call) -> JsonObject:
-    """Prints the identity. Every endpoint is a principal of its own, which users grant roles to."""
-    principal = uuid.uuid5(uuid.NAMESPACE_URL, f"{row.place.scope}/{KIND}/{row.place.name}".lower())
-    identity = {"type": "SystemAssigned", **(row.body.get("identity") or {})}
-    return {"identity": {**identity, "principalId": str(principal), "tenantId": call.who.tid}}
+    """Prints the identity."""
+    return {"identity": endpoints.identity(row, call)}
 
 
 def put(call: Call, parts: Parts) -> Reply:
     """Makes or changes an endpoint; done when it answers."""
-    reply = ENDPOINT.put(call, parts)
-    return _over(call, parts, reply.body, reply.status)
+    return _over(call, parts, ENDPOINT.put(call, parts))
 
 
 def patch(call: Call, parts: Parts) -> Reply:
     """Changes tags, identity or the properties that the body names."""
-    workspace = scopes.workspace(call, parts)
-    with parts.db.write() as connection:
-        row = ENDPOINT.find(connection, workspace, call.ids["name"])
-        given = shapes.patched(row.body, call.body)
-        accepted = accept(given["properties"], Context(workspace, row.place.name, "", call, parts, connection))
-        body: JsonObject = {**given, "properties": accepted}
-        row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
-    return _over(call, parts, ENDPOINT.show(workspace, row, call, parts), 200)
+    return _over(call, parts, ENDPOINT.patch(call, parts))
 
 
-def _over(call: Call, parts: Parts, shown: JsonObject, status: int) -> Reply:
+def _over(call: Call, parts: Parts, reply: Reply) -> Reply:
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
-        operation = operation_of(connection, call, workspace, shown["id"])
-    return with_operation(shown, operation, status)
+        operation = operation_of(connection, call, workspace, reply.body["id"])
+    return with_operation(reply.body, operation, reply.status)
 
 
 def operation_of(connection: Connection, call: Call, workspace: WorkspaceId, arm_id: str) -> str:

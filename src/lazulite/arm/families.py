@@ -292,6 +292,17 @@ class Child:
             )
         return Reply(self.show(workspace, row, call, parts), 201 if is_new else 200)
 
+    def patch(self, call: Call, parts: Parts) -> Reply:
+        """Changes what the body names, beside `properties` and in it; the rest stays."""
+        workspace = scopes.workspace(call, parts)
+        with parts.db.write() as connection:
+            row = self.find(connection, workspace, call.ids["name"])
+            given = shapes.patched(row.body, call.body)
+            context = Context(workspace, row.place.name, "", call, parts, connection)
+            body: JsonObject = {**given, "properties": self.accept(given["properties"], context)}
+            row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
+        return Reply(self.show(workspace, row, call, parts))
+
     def delete(self, call: Call, parts: Parts) -> Reply:
         """Deletes a child and what is below it; 204 when there was none."""
         workspace = scopes.workspace(call, parts)

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.arm import operations, shapes
+from lazulite.arm import endpoints, operations, shapes
 from lazulite.artifacts import lines
 from lazulite.catalog import vm_sizes
 from lazulite.errors import BadRequest, NotFound
@@ -102,7 +102,7 @@ def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonOb
     endpoint, _, name = path.partition("/")
     place = Place(workspace.scope, wanted.DEPLOYMENTS, path)
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
-    operation = begin(connection, _arm_id(workspace, path), call.now)
+    operation = begin(connection, endpoints.deployment_id(workspace, place), call.now)
     wanted.ask(connection, workspace.scope, endpoint, name, operation)
     shown = _show(connection, workspace, row)
     return operations.accepted(call, workspace.subscription, operation, shown, 201 if is_new else 200)
@@ -237,12 +237,7 @@ def _show(connection: Connection, workspace: WorkspaceId, row: Resource) -> Json
     properties = {**row.body["properties"], "provisioningState": state}
     if error:
         properties["provisioningError"] = error
-    return shapes.envelope(row, _arm_id(workspace, row.place.name), wanted.DEPLOYMENTS, properties)
-
-
-def _arm_id(workspace: WorkspaceId, path: str) -> str:
-    endpoint, _, name = path.partition("/")
-    return f"{workspace}/{wanted.ENDPOINTS}/{endpoint}/deployments/{name}"
+    return shapes.envelope(row, endpoints.deployment_id(workspace, row.place), wanted.DEPLOYMENTS, properties)
 
 
 _ALL = f"{scopes.WORKSPACE}/{wanted.ENDPOINTS}/{{endpoint}}/deployments"

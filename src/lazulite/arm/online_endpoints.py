@@ -1,13 +1,11 @@
 """Online endpoints: auth mode, traffic, keys and tokens. What answers them is in serving/."""
 
-import uuid
-
 from sqlalchemy import Connection, delete
 
 from lazulite import fields
-from lazulite.arm import operations, shapes
+from lazulite.arm import endpoints, operations
 from lazulite.arm.families import Child, Context, one_of
-from lazulite.errors import BadRequest, Conflict
+from lazulite.errors import BadRequest
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
@@ -31,7 +29,7 @@ _REFRESH_AFTER_S = 10 * 3600
 def accept(given: JsonObject, context: Context) -> JsonObject:
     """Checks the name, the auth mode, and that traffic names deployments and adds up."""
     wanted.check_endpoint_name(context.name, "endpoint")
-    _refuse_taken(context)
+    endpoints.refuse_taken(context, KIND, "An endpoint")
     names = {name.lower() for name in _deployment_names(context.connection, context.workspace, context.name)}
     traffic = _weights(given, "traffic", names)
     if traffic and sum(traffic.values()) not in (0, 100):
@@ -54,17 +52,6 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
 
 def _filled(given: JsonObject) -> JsonObject:
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _refuse_taken(context: Context) -> None:
-    """Endpoint names are part of a host name, and so are unique in a region, across workspaces."""
-    for row in resources.everywhere(context.connection, KIND, context.name):
-        if row.place.scope != context.workspace.scope:
-            raise Conflict(
-                f'An endpoint "{context.name}" exists in another workspace of this region: {row.place.scope}.',
-                target="name",
-                hint="Endpoint names are unique in a region: choose another, or delete that one.",
-            )
 
 
 def _deployment_names(connection: Connection, workspace: WorkspaceId, endpoint: str) -> list[str]:
@@ -125,13 +112,9 @@ def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
 
 
 def show_beside(row: Resource, call: Call) -> JsonObject:
-    """Prints kind and identity. Every endpoint is a principal of its own, which users grant roles to."""
-    principal = uuid.uuid5(uuid.NAMESPACE_URL, f"{row.place.scope}/{KIND}/{row.place.name}".lower())
-    identity = {"type": "SystemAssigned", **(row.body.get("identity") or {})}
-    return {
-        "kind": "Kubernetes" if row.body["properties"].get("compute") else "Managed",
-        "identity": {**identity, "principalId": str(principal), "tenantId": call.who.tid},
-    }
+    """Prints kind and identity."""
+    kind = "Kubernetes" if row.body["properties"].get("compute") else "Managed"
+    return {"kind": kind, "identity": endpoints.identity(row, call)}
 
 
 def put(call: Call, parts: Parts) -> Reply:
@@ -142,16 +125,10 @@ def put(call: Call, parts: Parts) -> Reply:
 
 
 def patch(call: Call, parts: Parts) -> Reply:
-    """Changes tags, identity or the properties that the body names."""
-    workspace = scopes.workspace(call, parts)
-    with parts.db.write() as connection:
-        row = ENDPOINT.find(connection, workspace, call.ids["name"])
-        given = shapes.patched(row.body, call.body)
-        accepted = accept(given["properties"], Context(workspace, row.place.name, "", call, parts, connection))
-        body: JsonObject = {**given, "properties": accepted}
-        row, _ = resources.put(connection, row.place, body, now=call.now, who=call.who.name)
+    """Changes tags, identity or the properties that the body names; in force when it answers."""
+    reply = ENDPOINT.patch(call, parts)
     parts.supervisor.publish()
-    return Reply(ENDPOINT.show(workspace, row, call, parts), 200, operations.POLL_SOON)
+    return Reply(reply.body, reply.status, operations.POLL_SOON)
 
 
 def delete_endpoint(call: Call, parts: Parts) -> Reply:
