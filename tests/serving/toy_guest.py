@@ -1,7 +1,8 @@
 """A worker of docs/guest-protocol.md for the gateway's tests: `python toy_guest.py SOCKET`. The path says what it does.
 
 /score echoes the body. Query: status=N, sleep_ms=N, die=1, chunks=N (answers in N chunks, sleep_ms between them),
-break=1 (dies within a chunked answer), bad_head=1, size=N (answers N bytes), told=1 (answers what it was told as JSON).
+break=1 (dies within a chunked answer), bad_head=1, size=N (answers N bytes), told=1 (answers what it was told as JSON),
+run_us=N (says that it took so long).
 """
 
 import json
@@ -98,7 +99,7 @@ class Toy:
         self.look()
         body = self.run(wish, body, told)
         self.is_running = False
-        self.answer(wish, body, int((time.perf_counter() - began) * 1e6))
+        self.answer(wish, body, int(wish.get("run_us", (time.perf_counter() - began) * 1e6)))
         return True
 
     def run(self, wish, body, told):

@@ -15,8 +15,6 @@ _STOPS_WITHIN_S = 5.0
 _POLL_S = 0.02
 _BACKOFF_FIRST = timedelta(seconds=1)
 _BACKOFF_LAST = timedelta(seconds=30)
-# One that was killed is back at once; one that cannot start, since its port is taken, say, is not tried without pause.
-_STARTS_EVERY_S = 2.0
 
 
 class GatewayProcess:
@@ -27,7 +25,6 @@ class GatewayProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._starts_again_at: datetime | None = None
         self._failures = 0
-        self._start_not_before = 0.0
 
     def adopt(self) -> None:
         """Keeps the gateway that outlived another platform if it has the port that is wanted now; ends it if not."""

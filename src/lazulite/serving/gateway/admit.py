@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _REMEMBERED_TOKENS = 1024
 # Source: azureml-inference-server-http 1.5.1 server/routes.py, handle_score.
 _SCORING_METHODS = frozenset((b"GET", b"POST", b"OPTIONS", b"HEAD"))
-_WENT_BY_TRAFFIC = b"x-lazulite-warning: the endpoint has no deployment as azureml-model-deployment names\r\n"
+_WENT_BY_TRAFFIC = b"x-lazulite-warning: no such deployment as azureml-model-deployment names; went by traffic\r\n"
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,7 @@ def _choose(endpoint: Endpoint, exchange: Exchange) -> Deployment:
     name = endpoint.traffic.pick()
     if name:
         if wanted:
-            exchange.warning = (
-                b"x-lazulite-warning: no such deployment as azureml-model-deployment names; went by traffic\r\n"
-            )
+            exchange.warning = _WENT_BY_TRAFFIC
         return endpoint.deployments[name]
     known = ", ".join(sorted(endpoint.deployments)) or "none"
     if wanted:
