@@ -30,7 +30,7 @@ COPY requirements.txt extra/ ./
 RUN apt-get update && \\
     # a remark in between
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libgl1 git && rm -rf /var/lib/apt/lists/*
-RUN --mount=type=cache,target=/root/.cache pip install --no-cache-dir -r requirements.txt "flask==$FLASK_VERSION" \\
+RUN --mount=type=cache,target=/var/cache/pip pip install --no-cache-dir -r requirements.txt "flask==$FLASK_VERSION" \\
  && python3 -m pip install 'numpy>=1.20'; /opt/conda/bin/pip3 install six
 USER dockeruser
 EXPOSE 5001
@@ -138,5 +138,27 @@ def test_a_link_does_not_lead_out_of_the_context(tmp_path):
     (tmp_path / "context" / "r.txt").symlink_to(tmp_path / "out" / "secret.txt")
     with pytest.raises(BadRequest, match="leads out of the files"):
         read(tmp_path / "context", "FROM python:3.9\nCOPY r.txt .\nRUN pip install -r r.txt\n")
-    with pytest.raises(BadRequest, match="no such Dockerfile"):
+    with pytest.raises(BadRequest, match="not a file of the build context"):
         dockerfile.read("../out/secret.txt", tmp_path / "context")
+
+
+def test_what_starts_from_a_recipe_has_all_that_the_recipe_gives(tmp_path):
+    base = tmp_path / "base"
+    (base / "pkg").mkdir(parents=True)
+    (base / "Dockerfile").write_text(
+        "FROM python:3.11\nARG SECRET=1\nENV A=1\nWORKDIR /srv\nCOPY . .\nRUN pip install ./pkg flask\nCMD ['x']\n"
+    )
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "Dockerfile").write_text(
+        "FROM mine.azurecr.io/base:1 AS first\nENV B=$A$SECRET\nFROM first\nRUN pip install six\nCOPY . extra\n"
+    )
+    recipes = {"mine.azurecr.io/base:1": dockerfile.Recipe(base, "Dockerfile", dockerfile.no_base)}
+    found = dockerfile.read("Dockerfile", own, recipes.get)
+    assert (found.base, found.asked.requirements.lines) == ("python:3.11", ("flask", "six"))
+    assert [one.path for one in found.asked.requirements.local] == ["../base/pkg"]
+    assert found.asked.variables == {"A": "1", "B": "1"}
+    assert found.program.words == ("/bin/sh", "-c", "['x']")
+    assert found.program.files == ((base, "/srv/."), (own, "/srv/extra"))
+    assert dockerfile.bases("Dockerfile", own) == ("mine.azurecr.io/base:1",)
+    assert dockerfile.read("Dockerfile", own).base == "mine.azurecr.io/base:1", "where nobody has the recipe"

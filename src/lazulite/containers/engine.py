@@ -25,7 +25,7 @@ from lazulite import __version__, clock
 from lazulite.containers import shapes
 from lazulite.containers.boxes import Box, Boxes
 from lazulite.environments import built, images
-from lazulite.environments.spec import spec_of
+from lazulite.environments.spec import of_recipe
 from lazulite.errors import BadRequest, LazuliteError, NotFound, NotImplementedHere
 from lazulite.settings import Settings
 
@@ -108,7 +108,7 @@ class Engine:
             context.write(piece)
             if context.tell() > _MOST_CONTEXT_BYTES:
                 raise BadRequest(f"The build context is over {_MOST_CONTEXT_BYTES} bytes.")
-        tags = [shapes.full_name(tag) for tag in request.query_params.getlist("t")] or [shapes.unnamed()]
+        tags = [images.full_name(tag) for tag in request.query_params.getlist("t")] or [shapes.unnamed()]
         dockerfile = asked.get("dockerfile") or "Dockerfile"
 
         def work(say: Callable[[str], None]) -> None:
@@ -140,7 +140,7 @@ class Engine:
         """Finds an image in a registry of this machine. No image comes from anywhere else."""
         asked = request.query_params
         name = asked.get("fromImage", "")
-        name = shapes.full_name(f"{name}:{asked['tag']}" if asked.get("tag") else name)
+        name = images.full_name(f"{name}:{asked['tag']}" if asked.get("tag") else name)
         self._image(name)
         return _stream(lambda say: say(f"Status: Image is up to date for {name}"), lambda line: {"status": line})
 
@@ -149,7 +149,7 @@ class Engine:
         name = self._image(request.path_params["name"])
         asked = request.query_params
         target = f"{asked.get('repo', '')}:{asked.get('tag') or 'latest'}"
-        await run_in_threadpool(images.copy, self._home, name, shapes.full_name(target))
+        await run_in_threadpool(images.copy, self._home, name, images.full_name(target))
         return Response(status_code=201)
 
     async def push(self, request: Request) -> Response:
@@ -176,7 +176,7 @@ class Engine:
     def _image(self, name: str) -> str:
         known = images.all_names(self._home)
         full = next((one for one in known if shapes.image_id(one)[7:].startswith(name.removeprefix("sha256:"))), None)
-        full = full if full and len(name) >= 12 else shapes.full_name(name)
+        full = full if full and len(name) >= 12 else images.full_name(name)
         if not images.find(self._home, full):
             raise NotFound(
                 f"No such image: {shapes.short_name(full)}. Lazulite stands in for a container engine and has only "
@@ -192,8 +192,7 @@ class Engine:
         image = self._image(asked.get("Image") or "")
         recipe = images.find(self._home, image)
         assert recipe
-        spec = spec_of({"build": {"dockerfilePath": recipe.dockerfile}}, recipe.context)
-        environment = await run_in_threadpool(built.ensure, self._home, spec, lambda line: None)
+        environment = await run_in_threadpool(built.ensure, self._home, of_recipe(recipe), lambda line: None)
         host = asked.get("HostConfig") or {}
         variables = dict(one.partition("=")[::2] for one in asked.get("Env") or ())
         box = Box(

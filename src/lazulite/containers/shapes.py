@@ -11,30 +11,20 @@ from datetime import datetime
 from typing import Any
 
 from lazulite.containers.boxes import SCORING_PORT, Box
+from lazulite.environments.images import OWN_HOST
 from lazulite.errors import BadRequest
 
-# Images are kept by the host of their registry; those without one are this engine's own.
-_OWN_HOST = "engine.local"
 _MOUNT_OPTIONS = 3
-
-
-def full_name(image: str) -> str:
-    """Returns the name by which an image is kept: with a host and a tag."""
-    name = image.removeprefix("docker://")
-    first, slash, _ = name.partition("/")
-    if not (slash and ("." in first or ":" in first)):
-        name = f"{_OWN_HOST}/{name}"
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def short_name(full: str) -> str:
     """Returns the name as a user would write it."""
-    return full.removeprefix(f"{_OWN_HOST}/")
+    return full.removeprefix(f"{OWN_HOST}/")
 
 
 def unnamed() -> str:
     """Returns a name for an image that was built without one."""
-    return f"{_OWN_HOST}/unnamed:{uuid.uuid4().hex[:12]}"
+    return f"{OWN_HOST}/unnamed:{uuid.uuid4().hex[:12]}"
 
 
 def image_id(full: str) -> str:

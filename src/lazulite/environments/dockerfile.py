@@ -4,13 +4,15 @@ What it does not read is listed in `notes`, never dropped. Source: docs.docker.c
 """
 
 import json
+import os
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from lazulite.environments import conda, requirements
 from lazulite.environments.conda import CondaFile
@@ -28,6 +30,24 @@ _HARMLESS = """
 """
 # Variables that point into the image's own file system.
 _OF_THE_IMAGE = ("PATH", "LD_LIBRARY_PATH", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONHOME", "PYTHONPATH", "HOME")
+
+
+class Recipe(NamedTuple):
+    """What an image is built of. dockerfile: relative to the context; base_of: finds what FROM may name beside what
+    the catalog knows, images that are recipes themselves.
+    """
+
+    context: Path
+    dockerfile: str
+    base_of: "BaseOf"
+
+
+BaseOf = Callable[[str], Recipe | None]
+
+
+def no_base(image: str) -> Recipe | None:
+    """Finds nothing: only images of the catalog are known."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class Program:
 
 @dataclass
 class _Stage:
-    """What is known so far of one build stage. copies: (sources in the context, destination in the image)."""
+    """What is known so far of one build stage. copies: (context, sources in it, destination in the image)."""
 
     base: str
     asked: CondaFile = field(default_factory=CondaFile)
@@ -66,7 +86,7 @@ class _Stage:
     apt: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
-    copies: list[tuple[list[str], str]] = field(default_factory=list)
+    copies: list[tuple[Path, list[str], str]] = field(default_factory=list)
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
@@ -74,23 +94,42 @@ class _Stage:
         self.asked = replace(self.asked, notes=(*self.asked.notes, text))
 
 
-def read(path: str, root: Path) -> Dockerfile:
-    """Reads a build context's Dockerfile, its last stage and the stages that this one starts from.
+def read(path: str, root: Path, base_of: BaseOf = no_base) -> Dockerfile:
+    """Reads a build context's Dockerfile, its last stage and the stages and recipes that this one starts from.
 
     path: relative to root. Raises BadRequest with the line for what is malformed, a file that is not there, and
     requirements that pip would refuse.
     """
-    file = (root / path).resolve()
+    stage = _last_stage(Recipe(root, path, base_of), Place(path, None, root, root))
+    variables = {name: value for name, value in stage.asked.variables.items() if name not in _OF_THE_IMAGE}
+    asked = replace(stage.asked, variables=variables)
+    return Dockerfile(stage.base, asked, stage.has_own_python, stage.apt, _program(stage))
+
+
+def bases(path: str, root: Path) -> tuple[str, ...]:
+    """Returns the images that a Dockerfile's stages start from, in its order. Raises as `read` does."""
     place = Place(path, None, root, root)
-    if not file.is_relative_to(root.resolve()) or not file.is_file():
-        raise place.error("the build context has no such Dockerfile.")
+    found: list[str] = []
+    stages: set[str] = set()
+    given: dict[str, str] = {}
+    for line, name, rest in _instructions(_text(path, place)):
+        if name == "ARG" and not found:
+            given |= _assignments(rest, given, place.at(line))
+        elif name == "FROM":
+            image, stage = _started_from(_substitute(rest, given), place.at(line))
+            found += [image] if image.lower() not in stages else []
+            stages.add(stage)
+    return tuple(dict.fromkeys(found))
+
+
+def _last_stage(recipe: Recipe, place: Place) -> _Stage:
     stages: dict[str, _Stage] = {}
     given: dict[str, str] = {}  # ARGs before the first FROM
     stage: _Stage | None = None
-    for line, name, rest in _instructions(file.read_text(encoding="utf-8", errors="replace")):
+    for line, name, rest in _instructions(_text(recipe.dockerfile, place)):
         at = place.at(line)
         if name == "FROM":
-            stage = _from(_substitute(rest, given), stages, at)
+            stage = _from(_substitute(rest, given), stages, recipe.base_of, at)
         elif stage is None and name == "ARG":
             given |= _assignments(rest, given, at)
         elif stage is None:
@@ -99,14 +138,12 @@ def read(path: str, root: Path) -> Dockerfile:
             _read_instruction(stage, name, rest, given, at)
     if stage is None:
         raise place.error("there is no FROM in it.")
-    variables = {name: value for name, value in stage.asked.variables.items() if name not in _OF_THE_IMAGE}
-    asked = replace(stage.asked, variables=variables)
-    return Dockerfile(stage.base, asked, stage.has_own_python, stage.apt, _program(stage, root))
+    return stage
 
 
-def _program(stage: _Stage, root: Path) -> Program:
+def _program(stage: _Stage) -> Program:
     files = []
-    for sources, destination in stage.copies:
+    for root, sources, destination in stage.copies:
         found = [path for pattern in sources for path in _matching(root, pattern) if path.exists()]
         for path in found:
             is_into = len(found) > 1 or destination.endswith(("/", "/.")) or destination == stage.folder
@@ -138,15 +175,35 @@ def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
         yield number, name.upper(), rest.strip()
 
 
-def _from(rest: str, stages: dict[str, _Stage], at: Place) -> _Stage:
+def _from(rest: str, stages: dict[str, _Stage], base_of: BaseOf, at: Place) -> _Stage:
+    image, name = _started_from(rest, at)
+    earlier = stages.get(image.lower())
+    stage = replace(earlier, variables=dict(earlier.variables), copies=list(earlier.copies)) if earlier else None
+    stage = stage or _of_recipe(image, base_of(image), at) or _Stage(image)
+    if name:
+        stages[name] = stage
+    return stage
+
+
+def _started_from(rest: str, at: Place) -> tuple[str, str]:
+    """Reads what follows FROM: the image, or the stage, and the new stage's name in lower case, "" without one."""
     words = [word for word in rest.split() if not word.startswith("--")]
     if len(words) not in (1, 3):
         raise at.error('FROM must be "FROM image" or "FROM image AS name".')
-    earlier = stages.get(words[0].lower())
-    stage = replace(earlier, variables=dict(earlier.variables), copies=list(earlier.copies)) if earlier else None
-    stage = stage or _Stage(words[0])
-    if len(words) == 3:
-        stages[words[2].lower()] = stage
+    return words[0], words[2].lower() if len(words) == 3 else ""
+
+
+def _of_recipe(image: str, recipe: Recipe | None, at: Place) -> _Stage | None:
+    """Returns what an image's own recipe leads to, its local packages named as seen from this context."""
+    if recipe is None:
+        return None
+    root = recipe.context
+    stage = _last_stage(recipe, Place(f"{recipe.dockerfile} of {image}", None, root, root))
+    asked = stage.asked.requirements
+    local = (replace(one, path=os.path.relpath(root / one.path, at.root)) for one in asked.local)
+    stage.asked = replace(stage.asked, requirements=replace(asked, local=tuple(local)))
+    # A variable of an ARG ends with the image that it helped to build.
+    stage.variables = dict(stage.asked.variables)
     return stage
 
 
@@ -201,7 +258,8 @@ def _copy(stage: _Stage, rest: str, at: Place) -> None:
     if outside or _HEREDOC.search(rest) or len(paths) < 2:
         stage.note(f"{at}: `{rest[:80]}` is not carried out: only files of the build context are read.")
         return
-    stage.copies.append((paths[:-1], posixpath.join(stage.folder, paths[-1])))
+    assert at.root is not None  # a Dockerfile always has its context
+    stage.copies.append((at.root, paths[:-1], posixpath.join(stage.folder, paths[-1])))
 
 
 def _run(stage: _Stage, rest: str, at: Place) -> None:
@@ -210,7 +268,9 @@ def _run(stage: _Stage, rest: str, at: Place) -> None:
         rest = rest.lstrip()
         mount = dict(pair.partition("=")[::2] for pair in option.removeprefix("--mount=").split(","))
         if mount.get("type") == "bind" and "target" in mount and "from" not in mount:
-            stage.copies.append(([mount.get("source", ".")], posixpath.join(stage.folder, mount["target"])))
+            assert at.root is not None
+            source = [mount.get("source", ".")]
+            stage.copies.append((at.root, source, posixpath.join(stage.folder, mount["target"])))
     text = _substitute(rest, stage.variables, keep_unknown=True)
     whole = _exec_form(rest, at)
     for command in [whole] if whole else _commands(text.replace("\n", " ; "), at):
@@ -343,9 +403,11 @@ def _in_context(stage: _Stage, arguments: Sequence[str], at: Place) -> list[str]
 
 def _to_context(stage: _Stage, path: str, at: Place) -> str:
     """Returns the file of the build context that was copied to a path in the image."""
-    assert at.root is not None  # a Dockerfile always has its context
+    assert at.root is not None
     wanted = posixpath.normpath(posixpath.join(stage.folder, path))
-    for sources, destination in reversed(stage.copies):
+    for root, sources, destination in reversed(stage.copies):
+        if root != at.root:
+            continue  # a file of the base image's
         rest = posixpath.relpath(wanted, posixpath.normpath(destination))
         for source in (file for pattern in sources for file in _matching(at.root, pattern)):
             if source.is_dir() and not rest.startswith("..") and (source / rest).exists():

@@ -1,49 +1,60 @@
 """Images that were built here by name, `az acr build`: each is the recipe it was built of, a context and a Dockerfile.
 
-There is no container engine; an environment that names such an image is built of its recipe. Nothing is deleted but
-what a newer build of the same name replaces, and what `forget` is told.
+There is no container engine; an environment that names such an image is built of its recipe. An image that starts from
+another of ours keeps what that was when it was built: its folder has `bases` as the home has `images`. Nothing is
+deleted but what a newer build of the same name replaces, and what `forget` is told.
 """
 
 import json
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from lazulite.environments import built
-from lazulite.environments.spec import spec_of
+from lazulite.environments import built, dockerfile
+from lazulite.environments.dockerfile import Recipe
+from lazulite.environments.spec import of_recipe
 from lazulite.errors import BadRequest
 
 _NAME = re.compile(r"(?P<host>[a-z0-9][a-z0-9.-]*)/(?P<path>[a-z0-9][a-z0-9._/-]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?")
-_CONTEXT, _RECIPE = "context", "recipe.json"
+OWN_HOST = "engine.local"
+"""The host of images whose name has none: those that `docker build` makes here."""
+_CONTEXT, _RECIPE, _BASES = "context", "recipe.json", "bases"
 
 
-class Recipe(NamedTuple):
-    """What an image was built of. dockerfile: relative to the context."""
+def full_name(image: str) -> str:
+    """Returns the name by which an image is kept: with a host and a tag."""
+    name = image.removeprefix("docker://")
+    first, slash, _ = name.partition("/")
+    if not (slash and ("." in first or ":" in first)):
+        name = f"{OWN_HOST}/{name}"
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
-    context: Path
-    dockerfile: str
 
-
-def build(home: Path, image: str, context: Path, dockerfile: Path, log: Callable[[str], None]) -> None:
+def build(home: Path, image: str, context: Path, file: Path, log: Callable[[str], None]) -> None:
     """Builds an image's environment and remembers the recipe under the image's name, `host/path:tag`.
 
+    file: the Dockerfile.
     Raises BadRequest for a name that no image can have and for what is malformed in the Dockerfile, with its line,
     UserCodeError for what cannot be built; then what the name meant before stays. Effects: a copy of the context.
     """
-    folder = _folder(home, image)
+    root = _images(home)
+    folder = _folder(root, image)
     if folder is None:
         raise BadRequest(f'"{image}" is no name of an image: write REGISTRY.azurecr.io/NAME:TAG.')
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         shutil.copytree(context, draft / _CONTEXT, symlinks=True)
-        inside = _inside(context, dockerfile)
+        inside = _inside(context, file)
         if not inside:
             inside = "Dockerfile"
-            shutil.copyfile(dockerfile, draft / _CONTEXT / inside)
-        built.ensure(home, spec_of({"build": {"dockerfilePath": inside}}, draft / _CONTEXT), log)
+            shutil.copyfile(file, draft / _CONTEXT / inside)
+        for base in map(full_name, dockerfile.bases(inside, draft / _CONTEXT)):
+            source, target = _folder(root, base), _folder(draft / _BASES, base)
+            if source and target and source.is_dir():
+                shutil.copytree(source, target, symlinks=True)
+        built.ensure(home, of_recipe(_recipe(draft, inside)), log)
         (draft / _RECIPE).write_text(json.dumps({"dockerfile": inside}) + "\n", encoding="utf-8")
         old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
         if folder.exists():
@@ -56,35 +67,51 @@ def build(home: Path, image: str, context: Path, dockerfile: Path, log: Callable
 
 def find(home: Path, image: object) -> Recipe | None:
     """Returns what an image was built of here, None for one that was not."""
-    folder = _folder(home, image) if isinstance(image, str) else None
+    return _find(_images(home), image) if isinstance(image, str) else None
+
+
+def _find(root: Path, image: str) -> Recipe | None:
+    folder = _folder(root, image)
     if folder is None:
         return None
     try:
         said = json.loads((folder / _RECIPE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Recipe(folder / _CONTEXT, said["dockerfile"])
+    return _recipe(folder, said["dockerfile"])
+
+
+def _recipe(folder: Path, inside: str) -> Recipe:
+    return Recipe(folder / _CONTEXT, inside, lambda base: _find(folder / _BASES, full_name(base)))
+
+
+def _images(home: Path) -> Path:
+    return home / "images"
 
 
 def names(home: Path, host: str) -> list[str]:
     """Lists the images of a registry, `path:tag`, in order."""
-    root = home / "images" / host.lower()
-    found = sorted(root.rglob(_RECIPE))
-    return [
-        ":".join(one.parent.relative_to(root).as_posix().rsplit("/", 1)) for one in found if one.parent.name[0] != "."
-    ]
+    return sorted(_names(_images(home) / host.lower()))
+
+
+def _names(folder: Path, path: str = "") -> Iterator[str]:
+    for inner in folder.iterdir() if folder.is_dir() else ():
+        if inner.name.startswith("@"):
+            yield f"{path}:{inner.name[1:]}"
+        elif not inner.name.startswith("."):
+            yield from _names(inner, f"{path}/{inner.name}".lstrip("/"))
 
 
 def all_names(home: Path) -> list[str]:
     """Lists all images of every registry, `host/path:tag`, in order."""
-    root = home / "images"
+    root = _images(home)
     hosts = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
     return [f"{host}/{name}" for host in hosts for name in names(home, host)]
 
 
 def copy(home: Path, image: str, target: str) -> None:
     """Gives an image another name. Raises BadRequest for a name that none can have."""
-    source, folder = _folder(home, image), _folder(home, target)
+    source, folder = _folder(_images(home), image), _folder(_images(home), target)
     if source is None or folder is None:
         raise BadRequest(f'"{target}" is no name of an image.')
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
@@ -95,21 +122,22 @@ def copy(home: Path, image: str, target: str) -> None:
 
 def forget(home: Path, image: str) -> None:
     """Takes a name from an image; does nothing when it is none's."""
-    folder = _folder(home, image)
+    folder = _folder(_images(home), image)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _inside(context: Path, dockerfile: Path) -> str:
+def _inside(context: Path, file: Path) -> str:
     """Returns where in the context a Dockerfile is, "" for one that is elsewhere."""
     try:
-        return dockerfile.resolve().relative_to(context.resolve()).as_posix()
+        return file.resolve().relative_to(context.resolve()).as_posix()
     except ValueError:
         return ""
 
 
-def _folder(home: Path, image: str) -> Path | None:
+def _folder(root: Path, image: str) -> Path | None:
     match = _NAME.fullmatch(image.removeprefix("docker://"))
     if not match or ".." in image or "." not in match["host"]:
         return None
-    return home.joinpath("images", match["host"], *match["path"].strip("/").split("/"), match["tag"] or "latest")
+    # No part of a path begins so: `a:b` is another folder than that in which `a/b:latest` lies.
+    return root.joinpath(match["host"], *match["path"].strip("/").split("/"), f"@{match['tag'] or 'latest'}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from lazulite.artifacts.locate import locate
 from lazulite.catalog import curated_environments
 from lazulite.environments import bind, built, images
-from lazulite.environments.spec import EnvironmentSpec, spec_of
+from lazulite.environments.spec import EnvironmentSpec, of_recipe, spec_of
 from lazulite.errors import LazuliteError, NotFound, UserCodeError
 from lazulite.ids import AssetId, RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
@@ -89,6 +90,6 @@ def _spec(home: Path, wanted: Registered, log: Callable[[str], None]) -> Environ
     """Reads what is to be built; of an image that was built here, what it was built of."""
     recipe = images.find(home, wanted.body.get("image"))
     if not recipe or wanted.body.get("condaFile"):
-        return spec_of(wanted.body, wanted.context)
+        return spec_of(wanted.body, wanted.context, partial(images.find, home))
     log(f"Image {wanted.body['image']} is built of its own {recipe.dockerfile}.")
-    return spec_of({"build": {"dockerfilePath": recipe.dockerfile}}, recipe.context)
+    return of_recipe(recipe)

@@ -12,6 +12,7 @@ from lazulite.catalog import base_images
 from lazulite.catalog.base_images import BaseImage
 from lazulite.environments import conda, dockerfile
 from lazulite.environments.conda import CondaFile
+from lazulite.environments.dockerfile import BaseOf, Recipe
 from lazulite.environments.requirements import Place, Requirements
 from lazulite.errors import BadRequest, NotImplementedHere, UserCodeError
 
@@ -33,10 +34,13 @@ class EnvironmentSpec:
     context: Path | None = field(default=None, compare=False)
 
 
-def spec_of(body: Mapping[str, Any], context_dir: Path | None = None) -> EnvironmentSpec:
+def spec_of(
+    body: Mapping[str, Any], context_dir: Path | None = None, base_of: BaseOf = dockerfile.no_base
+) -> EnvironmentSpec:
     """Reads `{image, condaFile}`, `{image}`, or `{build: {contextUri, dockerfilePath}}`.
 
-    condaFile: text, YAML or JSON. context_dir: where the files of `build.contextUri` lie. An image alone means what
+    condaFile: text, YAML or JSON. context_dir: where the files of `build.contextUri` lie. base_of: finds the recipe of
+    an image that a Dockerfile starts from, beside those that the catalog knows. An image alone means what
     the catalog knows of it; with a conda file, what the conda file says, since Azure makes an environment of its own
     for it. Raises BadRequest with field and line for what is malformed, UserCodeError for an image that nothing is
     known of, NotImplementedHere for Windows.
@@ -48,7 +52,7 @@ def spec_of(body: Mapping[str, Any], context_dir: Path | None = None) -> Environ
     if build is not None:
         if image or conda_file:
             raise BadRequest("An environment has either an image, with or without a conda file, or a build.")
-        return _from_build(build, context_dir)
+        return _from_build(build, context_dir, base_of)
     if image is None and conda_file is None:
         raise BadRequest("An environment needs an image, a conda file or a build context.", target="properties.image")
     base = base_images.describe(image) if image else None
@@ -68,13 +72,18 @@ def spec_of(body: Mapping[str, Any], context_dir: Path | None = None) -> Environ
     )
 
 
-def _from_build(build: Any, context_dir: Path | None) -> EnvironmentSpec:
+def of_recipe(recipe: Recipe) -> EnvironmentSpec:
+    """Reads what an image was built of. Raises what `spec_of` does."""
+    return spec_of({"build": {"dockerfilePath": recipe.dockerfile}}, recipe.context, recipe.base_of)
+
+
+def _from_build(build: Any, context_dir: Path | None, base_of: BaseOf) -> EnvironmentSpec:
     if not isinstance(build, Mapping):
         raise BadRequest("build must be an object with contextUri and dockerfilePath.", target="properties.build")
     path = _text(build, "dockerfilePath") or "Dockerfile"
     if context_dir is None:
         raise BadRequest("The files of the build context were not found.", target="properties.build.contextUri")
-    found = dockerfile.read(path, context_dir)
+    found = dockerfile.read(path, context_dir, base_of)
     base = base_images.describe(found.base)
     if base is None and not found.has_own_python:
         raise unknown_image(found.base)
