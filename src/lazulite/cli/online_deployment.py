@@ -3,7 +3,8 @@
 import sys
 
 from lazulite.cli import changes, rest
-from lazulite.cli.entities import ONLINE_DEPLOYMENT, entity
+from lazulite.cli.deployment import ENDPOINT_NAME, NEW_ENDPOINT_NAME, Deployment, deleting, listing, showing
+from lazulite.cli.entities import ONLINE_DEPLOYMENT
 from lazulite.cli.grammar import Arguments, Command, Group, Json, Misuse, flag, switch
 from lazulite.cli.online_endpoint import ENDPOINT, LOCAL, NOT_FOUND, refuse_taken, set_properties
 from lazulite.cli.session import Session, open_workspace
@@ -11,22 +12,19 @@ from lazulite.cli.verbs import (
     COMMON,
     DESCRIPTION,
     FILE,
-    MAX_RESULTS,
     NAME,
     NEW_NAME,
     NO_WAIT,
     SET,
     TAGS,
     WEB,
-    YES,
     alter,
     overrides,
     sdk,
 )
 from lazulite.errors import NotImplementedHere
 
-_ENDPOINT = flag("--endpoint-name", "-e", required=True, metavar="NAME", help="Its endpoint.")
-_WORD = "online-deployment"
+DEPLOYMENT = Deployment("online-deployment", ENDPOINT, ONLINE_DEPLOYMENT)
 _SCALE = (
     flag("--instance-count", type=int, metavar="N", help="How many processes answer."),
     flag("--instance-type", metavar="SIZE", help="The VM size that is asked for."),
@@ -49,31 +47,7 @@ _COLUMNS = (
     ("Model", "model"),
     ("Type", "type"),
 )
-_FIELDS = (
-    NEW_NAME,
-    flag("--endpoint-name", "-e", metavar="NAME", help="Its endpoint, if not the file's."),
-    *_SCALE,
-    DESCRIPTION,
-    TAGS,
-)
-
-
-def _path(session: Session, endpoint: str, *rest: str) -> str:
-    return session.path(ENDPOINT.kind, endpoint, "deployments", *rest)
-
-
-def _list(arguments: Arguments) -> Json:
-    session = open_workspace(arguments)
-    rows = session.arm.all(_path(session, arguments.endpoint_name))
-    return [entity(row, ONLINE_DEPLOYMENT) for row in rows[: arguments.max_results]]
-
-
-def _show(arguments: Arguments) -> Json:
-    return _shown(open_workspace(arguments), arguments.endpoint_name, arguments.name)
-
-
-def _shown(session: Session, endpoint: str, name: str) -> Json:
-    return entity(session.arm.get(_path(session, endpoint, name)), ONLINE_DEPLOYMENT)
+_FIELDS = (NEW_NAME, NEW_ENDPOINT_NAME, *_SCALE, DESCRIPTION, TAGS)
 
 
 def _create(arguments: Arguments) -> Json:
@@ -85,16 +59,16 @@ def _create(arguments: Arguments) -> Json:
         raise NotImplementedHere(
             "No debugger is attached here.", hint="`lazulite serve --pdb` runs a scoring script by itself."
         )
-    wanted = sdk().read(_WORD, sdk().Wish(arguments.file, given))
+    wanted = sdk().read(DEPLOYMENT.word, sdk().Wish(arguments.file, given))
     refuse_taken(session, "deployment", ENDPOINT.kind, wanted.endpoint_name, "deployments", wanted.name)
     if arguments.local:
         _ensure_endpoint(session, wanted.endpoint_name)
-    made = sdk().create(session, _WORD, arguments.file, given, not arguments.no_wait)
+    made = sdk().create(session, DEPLOYMENT.word, arguments.file, given, not arguments.no_wait)
     if arguments.all_traffic and arguments.no_wait:
         print(f"Traffic is not led to {made.name}: with --no-wait nobody waits until it serves.", file=sys.stderr)
     elif arguments.all_traffic:
         set_properties(session, made.endpoint_name, {"traffic": {made.name.lower(): 100}})
-    return _shown(session, made.endpoint_name, made.name)
+    return DEPLOYMENT.show(session, made.endpoint_name, made.name)
 
 
 def _ensure_endpoint(session: Session, name: str) -> None:
@@ -112,47 +86,34 @@ def _update(arguments: Arguments) -> Json:
     given = {"name": arguments.name, "endpoint_name": arguments.endpoint_name}
     which = {field: value for field, value in given.items() if value}
     if arguments.file:
-        read = sdk().read(_WORD, sdk().Wish(arguments.file, which))
+        read = sdk().read(DEPLOYMENT.word, sdk().Wish(arguments.file, which))
         which = {"name": read.name, "endpoint_name": read.endpoint_name}
     if len(which) < len(given):
         raise Misuse("It is not said which deployment is meant.", hint="Give --name and --endpoint-name, or a file.")
-    before = session.arm.get(_path(session, which["endpoint_name"], which["name"]))  # raises for one that is not there
-    alter(session, _WORD, {"name": before["name"], "endpoint_name": which["endpoint_name"]}, arguments, _SCALE)
-    return _shown(session, which["endpoint_name"], which["name"])
-
-
-def _delete(arguments: Arguments) -> None:
-    session = open_workspace(arguments)
-    answer = session.arm.call("DELETE", _path(session, arguments.endpoint_name, arguments.name))
-    if not arguments.no_wait:
-        session.arm.finish(answer)
+    before = DEPLOYMENT.show(session, which["endpoint_name"], which["name"])  # raises for one that is not there
+    alter(session, DEPLOYMENT.word, which | {"name": before["name"]}, arguments, _SCALE)
+    return DEPLOYMENT.show(session, which["endpoint_name"], which["name"])
 
 
 def _get_logs(arguments: Arguments) -> None:
     session = open_workspace(arguments)
     kind = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}[arguments.container]
-    path = _path(session, arguments.endpoint_name, arguments.name, "getLogs")
+    path = DEPLOYMENT.path(session, arguments.endpoint_name, arguments.name, "getLogs")
     content = session.arm.call("POST", path, {"containerType": kind, "tail": arguments.lines}).json()["content"]
     print(content)
 
 
 def _mirror_report(arguments: Arguments) -> Json:
     session = open_workspace(arguments)
-    return session.arm.get(_path(session, arguments.endpoint_name, arguments.name, "mirrorReport"))
+    return session.arm.get(DEPLOYMENT.path(session, arguments.endpoint_name, arguments.name, "mirrorReport"))
 
 
 GROUPS = (
     Group(
-        "online-deployment",
+        DEPLOYMENT.word,
         (
-            Command(
-                "list",
-                "List an endpoint's deployments.",
-                _list,
-                (_ENDPOINT, LOCAL, MAX_RESULTS, *COMMON),
-                columns=_COLUMNS,
-            ),
-            Command("show", "Show one deployment.", _show, (NAME, _ENDPOINT, LOCAL, _WEB, *COMMON)),
+            listing(DEPLOYMENT, (LOCAL,), _COLUMNS),
+            showing(DEPLOYMENT, (LOCAL, _WEB)),
             Command(
                 "create",
                 "Create a deployment from a YAML file; code, model and environment are uploaded first.",
@@ -174,12 +135,12 @@ GROUPS = (
                 _update,
                 (FILE, *_FIELDS[:2], *_SCALE, *_CHECKED, *changes.FLAGS, NO_WAIT, *COMMON),
             ),
-            Command("delete", "Delete a deployment.", _delete, (NAME, _ENDPOINT, LOCAL, YES, NO_WAIT, *COMMON)),
+            deleting(DEPLOYMENT, (LOCAL,)),
             Command(
                 "mirror-report",
                 "Compare what a deployment answers to mirrored traffic with what the live one does.",
                 _mirror_report,
-                (NAME, _ENDPOINT, *COMMON),
+                (NAME, ENDPOINT_NAME, *COMMON),
                 "lazulite online-deployment mirror-report -e churn -n green",
             ),
             Command(
@@ -188,7 +149,7 @@ GROUPS = (
                 _get_logs,
                 (
                     NAME,
-                    _ENDPOINT,
+                    ENDPOINT_NAME,
                     LOCAL,
                     flag("--lines", "-l", type=int, default=5000, metavar="N", help="The last so many lines."),
                     flag(
