@@ -6,24 +6,15 @@ Source: azure-ai-ml 1.35.2, `_to_dict` of Component, PipelineJob, SweepJob and J
 import re
 from typing import Any
 
+from lazulite.catalog.distributions import NUMBERS
+
 Json = Any
 
 _BINDING = re.compile(r"\$\{\{.*\}\}")
 # What a node's body holds for the platform alone.
 _OURS = ("_source", "name", "componentId", "computeId", "trial", "job_input_type")
 # How ARM lists the arguments of a distribution, where az names them.
-_ARGUMENTS = {
-    "uniform": ("min_value", "max_value"),
-    "loguniform": ("min_value", "max_value"),
-    "quniform": ("min_value", "max_value", "q"),
-    "qloguniform": ("min_value", "max_value", "q"),
-    "normal": ("mu", "sigma"),
-    "lognormal": ("mu", "sigma"),
-    "qnormal": ("mu", "sigma", "q"),
-    "qlognormal": ("mu", "sigma", "q"),
-    "randint": ("upper",),
-    "choice": ("values",),
-}
+_ARGUMENTS = {**NUMBERS, "choice": ("values",)}
 _POLICY = {
     "evaluationInterval": "evaluation_interval",
     "delayEvaluation": "delay_evaluation",

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lazulite import fields
+from lazulite.catalog.distributions import NUMBERS
 from lazulite.engine.pipeline import components, values
 from lazulite.engine.pipeline.components import Component, Port
 from lazulite.engine.pipeline.graph import AUTOML, JOB_TYPES, Step
 from lazulite.engine.pipeline.values import INPUT, OUTPUT, Value, World
 from lazulite.engine.references import ARTIFACTS
 from lazulite.engine.spec import LITERAL, TYPES
-from lazulite.engine.sweep.space import NUMBERS
 from lazulite.errors import BadRequest
 from lazulite.ids import child_name
 

@@ -10,23 +10,12 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
+from lazulite.catalog.distributions import NUMBERS
 from lazulite.errors import BadRequest, NotImplementedHere
 
 Value = str | int | float | bool
 Values = Mapping[str, Value]
 
-# The numbers of each distribution, in the order of the wire, and by what name the dict form of pipelines has them.
-NUMBERS = {
-    "uniform": ("min_value", "max_value"),
-    "loguniform": ("min_value", "max_value"),
-    "quniform": ("min_value", "max_value", "q"),
-    "qloguniform": ("min_value", "max_value", "q"),
-    "normal": ("mu", "sigma"),
-    "lognormal": ("mu", "sigma"),
-    "qnormal": ("mu", "sigma", "q"),
-    "qlognormal": ("mu", "sigma", "q"),
-    "randint": ("upper",),
-}
 _LEAST, _MOST = 1e-9, 1 - 1e-9  # a normal distribution has no value at 0 and 1
 _LARGEST = (1 << 31) - 1  # of randint
 _DIGITS = 12  # 3 * 0.1 is 0.3 to whoever reads it
