@@ -11,6 +11,7 @@ from lazulite.studio.inside import segment
 from lazulite.studio.visit import Visit, act
 
 PAGE = 100
+_CHOICE = 2
 
 
 def listing(visit: Visit, kind: str, path: str, *, empty: Html, heading: str, actions: Child = None) -> Html:
@@ -69,7 +70,9 @@ def chosen(found: Sequence[JsonObject], asked: str, kind: str, name: str) -> Jso
 
 
 def version_choice(visit: Visit, found: Sequence[JsonObject], current: str) -> Html:
-    """Shows the versions to choose from."""
+    """Shows the versions to choose from, or the only one."""
+    if len(found) < _CHOICE:
+        return s.muted(f"version {current}")
     options = [option(f"version {one['name']}", value=one["name"], selected=one["name"] == current) for one in found]
     box = select(options, name="version", data_submit=True, aria_label="Version")
     return form(box, _wsid(visit), action=visit.call.path, class_="inline")

@@ -22,11 +22,10 @@ def show(visit: Visit) -> Shown:
     found = assets.versions(visit, "components", name)
     version = assets.chosen(found, visit.asked("version"), "Component", name)
     spec = version["properties"]["componentSpec"]
-    label = s.muted(f"version {version['name']}")
     return f"{name}:{version['name']}", join(
         s.title(
             spec.get("display_name") or name,
-            assets.version_choice(visit, found, version["name"]) if len(found) > 1 else label,
+            assets.version_choice(visit, found, version["name"]),
             above=a("Components", href=visit.link("/components")),
             actions=assets.archive(visit, "components", name, version["name"]),
         ),

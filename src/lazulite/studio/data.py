@@ -39,9 +39,7 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
     return f"{name}:{version['name']}", join(
         s.title(
             name,
-            assets.version_choice(visit, found, version["name"])
-            if len(found) > 1
-            else s.muted(f"version {version['name']}"),
+            assets.version_choice(visit, found, version["name"]),
             above=a("Data", href=visit.link("/assets/data")),
             actions=assets.archive(visit, "data", name, version["name"]),
         ),

@@ -105,9 +105,7 @@ def show(visit: Visit) -> Shown:
     return f"{name}:{version['name']}", join(
         s.title(
             name,
-            assets.version_choice(visit, found, version["name"])
-            if len(found) > 1
-            else s.muted(f"version {version['name']}"),
+            assets.version_choice(visit, found, version["name"]),
             above=a("Environments", href=visit.link("/environments")),
             actions=[
                 s.does(

@@ -15,7 +15,7 @@ Child = Attribute | Iterable["Child"]
 Element = Callable[..., Html]
 
 NOTHING = Html("")
-_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})  # those of HTML; within SVG everything is closed
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})  # those of HTML; within SVG everything is closed
 
 
 def text(child: Child) -> str:
@@ -123,3 +123,4 @@ title_ = element("title")
 tr = element("tr")
 ul = element("ul")
 video = element("video")
+wbr = element("wbr")

@@ -45,9 +45,7 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
     return label, join(
         s.title(
             name,
-            assets.version_choice(visit, found, version["name"])
-            if len(found) > 1
-            else s.muted(f"version {version['name']}"),
+            assets.version_choice(visit, found, version["name"]),
             above=a("Models", href=visit.link("/models")),
             actions=[deploy.button(visit, label, primary=True), assets.archive(visit, "models", name, version["name"])],
         ),

@@ -1,6 +1,7 @@
 """The parts that pages are made of: moments, sizes, states, facts, tables, forms. Each takes values, none asks."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -42,6 +43,7 @@ from lazulite.studio.html import (
     thead,
     time,
     tr,
+    wbr,
 )
 from lazulite.studio.icons import icon
 
@@ -54,6 +56,7 @@ _TONES = {
 }
 ENDED = ("Completed", "Failed", "Canceled")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
+_PARTS = re.compile(r"[^/]*/+|[^/]+")
 
 
 def badge(state: str) -> Html:
@@ -155,8 +158,15 @@ def copy(text: str) -> Html:
 
 
 def mono(text: Child) -> Html:
-    """Shows a name that machines read."""
-    return code(text)
+    """Shows a name that machines read; a long path breaks after its slashes."""
+    if isinstance(text, Html) or not isinstance(text, str):
+        return code(text)
+    return code([join(part, wbr()) for part in _PARTS.findall(text)])
+
+
+def figure(value: Child) -> Html:
+    """Shows a number in a table, so that its column stands at the right."""
+    return span(value, class_="num")
 
 
 def muted(text: Child) -> Html:
