@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from lazulite.engine.states import Change, Job
 from lazulite.ids import WorkspaceId
 
+_LONGEST_SLEEP_S = 60.0  # clocks are set, and machines sleep
 # The property of a child's run that says which of its parent's steps it is.
 STEP = "lazulite.step"
 # The property that says which job stands for it, or why it has to run.
@@ -88,6 +90,26 @@ class Next:
     def said(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Returns what the parent's run is to say of itself."""
         return self.properties, self.tags
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a parent's time is over."""
+
+    at: datetime
+
+    @classmethod
+    def of(cls, job: Job, limit_s: float) -> "Deadline":
+        """Counts from when the parent began."""
+        return cls((job.run.started_at or job.run.created_at) + timedelta(seconds=limit_s))
+
+    def is_over(self, now: datetime) -> bool:
+        """Tells whether it is later than that."""
+        return now >= self.at
+
+    def look_again_s(self, now: datetime) -> float:
+        """Returns after how many seconds to look at the clock again."""
+        return min(max((self.at - now).total_seconds(), 0.0), _LONGEST_SLEEP_S)
 
 
 class Course(Protocol):

@@ -108,7 +108,10 @@ def test_a_new_course_goes_on_where_the_old_one_was(told):
 def test_time_ends_it(told):
     sweep = told()
     sweep.take()
-    sweep.now += timedelta(minutes=11)
+    sweep.now += timedelta(minutes=9, seconds=58)
+    then = sweep.take()
+    assert not then.end and then.look_again_s == 2  # not before: each look reads what every trial has logged
+    sweep.now += timedelta(seconds=2)
     assert sweep.take().end.state == "Canceled"
 
 

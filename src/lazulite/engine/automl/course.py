@@ -5,7 +5,7 @@ import math
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from lazulite.engine import processes, references
 from lazulite.engine.automl import search
 from lazulite.engine.automl.search import Attempt, Outcome
 from lazulite.engine.automl.spec import AutoMLSpec, spec_of
-from lazulite.engine.courses import Child, NewJob, Next, Scene
+from lazulite.engine.courses import Child, Deadline, NewJob, Next, Scene
 from lazulite.engine.states import ENDED, Change, Job
 from lazulite.environments import registered
 from lazulite.errors import UserCodeError
@@ -25,7 +25,6 @@ RUN_TYPE = "automl"  # Source: azureml-core, runs of AutoML
 # What has scikit-learn, LightGBM, pandas and MLflow in it.
 _ENVIRONMENT = "azureml://registries/azureml/environments/lightgbm-3.3/labels/latest"
 _OF_THE_JOB = ("computeId", "identity", "queueSettings", "resources")
-_LOOK_S = 5.0
 _HOPELESS = 3
 _MODEL = "outputs/mlflow-model"
 
@@ -89,6 +88,7 @@ class AutoML:
         self._job = job
         self._now = now
         self._asked = spec_of(job.body)
+        self._deadline = Deadline.of(job, self._asked.timeout_s)
         self._trials: dict[int, _Trial] = {}
 
     def take(self, children: Sequence[Child]) -> Next:
@@ -96,12 +96,13 @@ class AutoML:
         for child in children:
             self._hear(child)
         alive = [one for one in self._trials.values() if not one.is_over]
-        is_late = self._is_late()
+        is_late = self._deadline.is_over(self._now())
         start = [] if is_late or self._is_hopeless() else list(self._new(len(alive)))
         if is_late and alive:
             return Next(cancel=[str(one.number) for one in alive])
         if start or alive:
-            return Next(start, look_again_s=_LOOK_S, properties=self._properties(), tags=self._tags())
+            again_s = self._deadline.look_again_s(self._now())
+            return Next(start, look_again_s=again_s, properties=self._properties(), tags=self._tags())
         outputs = dict(self._job.body.get("outputs") or {})
         best = self._best()
         if best:
@@ -116,10 +117,6 @@ class AutoML:
         is_done = child.job.state == "Completed" and bool(points)
         score = (points[-1] if self._asked.maximizes else -points[-1]) if is_done else None
         self._trials[int(child.step)] = _Trial(int(child.step), child.job, Outcome(attempt, score))
-
-    def _is_late(self) -> bool:
-        began_at = self._job.run.started_at or self._job.run.created_at
-        return self._now() >= began_at + timedelta(seconds=self._asked.timeout_s)
 
     def _is_hopeless(self) -> bool:
         """Tells whether every trial fails, as with data that cannot be read. Source: guess."""

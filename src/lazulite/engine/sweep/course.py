@@ -4,14 +4,14 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lazulite import clock
 from lazulite.engine import references
-from lazulite.engine.courses import Child, NewJob, Next, Scene
+from lazulite.engine.courses import Child, Deadline, NewJob, Next, Scene
 from lazulite.engine.states import ENDED, Change, Job
 from lazulite.engine.sweep import spec
 from lazulite.engine.sweep.sampling import Tried
@@ -21,7 +21,7 @@ from lazulite.errors import UserCodeError
 from lazulite.ids import WorkspaceId
 
 RUN_TYPE = "hyperdrive"  # Source: azureml-core, runs of HyperDrive
-_LOOK_S = 1.0  # how often trials that run are looked at, for those that a policy ends
+_LOOK_S = 1.0  # how often a policy looks at the trials that run
 _AT_A_TIME = 20  # a transaction is not to hold others up
 _HOPELESS = 3  # so many trials, and at least as many as run at once
 
@@ -74,6 +74,8 @@ class Sweep:
         self._job = job
         self._now = now
         self._spec = spec.spec_of(job.name, job.body)
+        limit_s = self._spec.timeout_s
+        self._deadline = Deadline.of(job, limit_s) if limit_s is not None else None
         self._trials: dict[int, _Trial] = {}
         self._is_exhausted = False
 
@@ -93,7 +95,7 @@ class Sweep:
             start,
             cancel=self._worst(alive),
             properties=self._found(),
-            look_again_s=_LOOK_S if self._spec.policy or self._spec.timeout_s else None,
+            look_again_s=self._look_again_s(),
         )
 
     def _hear(self, child: Child) -> None:
@@ -102,9 +104,12 @@ class Sweep:
         self._trials[number] = _Trial(number, child.job, child.job.body["parameters"], scores)
 
     def _is_late(self) -> bool:
-        began_at = self._job.run.started_at or self._job.run.created_at
-        limit_s = self._spec.timeout_s
-        return limit_s is not None and self._now() >= began_at + timedelta(seconds=limit_s)
+        return self._deadline is not None and self._deadline.is_over(self._now())
+
+    def _look_again_s(self) -> float | None:
+        if self._spec.policy:
+            return _LOOK_S
+        return self._deadline.look_again_s(self._now()) if self._deadline else None
 
     def _is_hopeless(self) -> bool:
         """Tells whether every trial fails without a word of the metric. Source: guess."""
