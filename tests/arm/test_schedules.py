@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from lazulite import clock
 from lazulite.engine import schedules
 from lazulite.engine.schedules import Event
 from lazulite.store.resources import Place
+from lazulite.store.tables import schedule_events
 from tests.arm.conftest import Arm
 
 SCOPE = "10000000-0000-0000-0000-000000000001/group/ws"
@@ -53,8 +55,9 @@ def jobs(arm: Arm) -> list[dict[str, Any]]:
 
 
 def events(arm: Arm, kind: str = "") -> list[Event]:
+    query = select(schedule_events).where(schedule_events.c.kind.contains(kind)).order_by(schedule_events.c.sequence)
     with arm.parts.db.read() as connection:
-        return list(schedules.events(connection, PLACE, kind))[::-1]
+        return [Event(row.at, row.kind, row.job, row.note) for row in connection.execute(query)]
 
 
 def test_a_tick_makes_one_job_that_knows_its_time(arm: Arm, later: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -82,7 +81,7 @@ class Asset:
                 connection, owner.scope, self.kind, archived=shapes.wants_archived(call), after=after, limit=PAGE
             )
             values = self._show_containers(connection, owner, rows)
-        return shapes.page(values, _more(call, rows))
+        return shapes.page(values, next_page(call, rows))
 
     def get_container(self, call: Call, parts: Parts) -> Reply:
         """Answers `properties: {latestVersion, nextVersion, isArchived, description, tags}`."""
@@ -131,7 +130,7 @@ class Asset:
                 raise self._unknown(connection, owner, call.ids["name"])
         if call.query.get("$orderby", "").lower().endswith("asc"):
             rows = rows[::-1]
-        return shapes.page([self.show(owner, row) for row in rows], None if top else _more(call, rows))
+        return shapes.page([self.show(owner, row) for row in rows], None if top else next_page(call, rows))
 
     def get_version(self, call: Call, parts: Parts) -> Reply:
         """Answers one version."""
@@ -267,7 +266,7 @@ class Child:
         workspace, after = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
         with parts.db.read() as connection:
             rows = resources.containers(connection, workspace.scope, self.kind, after=after, limit=PAGE)
-        return shapes.page([self.show(workspace, row, call, parts) for row in rows], _more(call, rows))
+        return shapes.page([self.show(workspace, row, call, parts) for row in rows], next_page(call, rows))
 
     def get(self, call: Call, parts: Parts) -> Reply:
         """Answers one child."""
@@ -323,9 +322,12 @@ class Child:
 
     def show(self, workspace: WorkspaceId, row: Resource, call: Call, parts: Parts) -> JsonObject:
         """Prints a row as ARM does."""
+        return self.wrap(workspace, row, call, self.show_properties(row, call, parts))
+
+    def wrap(self, workspace: WorkspaceId, row: Resource, call: Call, properties: JsonObject) -> JsonObject:
+        """Prints a row whose properties have been printed already."""
         arm_id = f"{workspace}/{self.kind}/{row.place.name}"
-        shown = shapes.envelope(row, arm_id, self.kind, self.show_properties(row, call, parts))
-        return {**shown, **self.show_beside(row, call)}
+        return {**shapes.envelope(row, arm_id, self.kind, properties), **self.show_beside(row, call)}
 
 
 def one_of(properties: JsonObject, field: str, known: Iterable[str]) -> str:
@@ -339,7 +341,8 @@ def one_of(properties: JsonObject, field: str, known: Iterable[str]) -> str:
     )
 
 
-def _more(call: Call, rows: Any) -> str | None:
+def next_page(call: Call, rows: Sequence[Resource]) -> str | None:
+    """Returns the link to what follows a full page of rows, None where nothing may."""
     return addresses.next_link(call, **{"$skip": rows[-1].sequence}) if len(rows) == PAGE else None
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from lazulite import clock, fields
 from lazulite.arm import shapes
-from lazulite.arm.families import Child, Context, one_of
+from lazulite.arm.families import PAGE, Child, Context, next_page, one_of
 from lazulite.arm.jobs import TYPES
 from lazulite.engine import kinds, schedules, submit, triggers
 from lazulite.engine.courses import NewJob
+from lazulite.engine.schedules import Standing
 from lazulite.errors import BadRequest, Conflict, NotImplementedHere
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -93,12 +94,14 @@ def _next_at(row: Resource, now: datetime, *, is_new: bool) -> datetime | None:
 
 def list_schedules(call: Call, parts: Parts) -> Reply:
     """Lists schedules, oldest first; `listViewType` is EnabledOnly, DisabledOnly or All."""
-    workspace = scopes.workspace(call, parts)
+    workspace, after = scopes.workspace(call, parts), shapes.whole_number(call, "$skip")
     wanted = _VIEWS.get(call.query.get("listviewtype", "").rpartition(".")[2].replace("_", "").lower(), True)
     with parts.db.read() as connection:
-        rows = resources.containers(connection, workspace.scope, schedules.KIND)
-    shown = [row for row in rows if wanted is None or row.body["properties"]["isEnabled"] == wanted]
-    return shapes.page([SCHEDULE.show(workspace, row, call, parts) for row in shown])
+        rows = resources.containers(connection, workspace.scope, schedules.KIND, after=after, limit=PAGE)
+        shown = [row for row in rows if wanted is None or row.body["properties"]["isEnabled"] == wanted]
+        standings = schedules.standings(connection, workspace.scope, [row.place.name for row in shown])
+    values = [SCHEDULE.wrap(workspace, row, call, _properties(row, standings[row.place.name])) for row in shown]
+    return shapes.page(values, next_page(call, rows))
 
 
 def delete(call: Call, parts: Parts) -> Reply:
@@ -142,15 +145,17 @@ def _schedule_time(body: JsonObject, now: datetime) -> datetime:
 
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
     """Prints a schedule's properties, and among its own what came of it: the next time, the last job, missed times."""
-    properties = row.body["properties"]
     with parts.db.read() as connection:
-        next_at = schedules.planned(connection, row.place)
-        last = {kind: schedules.events(connection, row.place, kind, 1) for kind in ("triggered", "failed", "missed")}
-    told = {f"{_TOLD}nextAt": clock.iso(next_at)} if next_at else {}
-    for kind, found in last.items():
-        for event in found:
-            said = f"{event.job} {event.note}".strip()
-            told[f"{_TOLD}{kind}"] = f"{clock.iso(event.at)} {said}"
+        standing = schedules.standings(connection, row.place.scope, [row.place.name])[row.place.name]
+    return _properties(row, standing)
+
+
+def _properties(row: Resource, standing: Standing) -> JsonObject:
+    properties = row.body["properties"]
+    told = {f"{_TOLD}nextAt": clock.iso(standing.next_at)} if standing.next_at else {}
+    for kind, event in standing.last.items():
+        said = f"{event.job} {event.note}".strip()
+        told[f"{_TOLD}{kind}"] = f"{clock.iso(event.at)} {said}"
     return {
         **properties,
         "provisioningState": "Succeeded",

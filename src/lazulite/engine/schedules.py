@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from lazulite import fields
 from lazulite.engine import references, states, triggers
@@ -16,10 +16,11 @@ from lazulite.engine.triggers import Trigger
 from lazulite.errors import NotFound
 from lazulite.ids import WorkspaceId, child_name
 from lazulite.store.resources import Place, Resource
-from lazulite.store.tables import schedule_events, schedules
+from lazulite.store.tables import resources, schedule_events, schedules
 from lazulite.tracking import entries
 
 KIND = "schedules"
+KINDS = ("triggered", "failed", "missed")  # of events
 # The property of a job that says which schedule it is of.
 SCHEDULE = "lazulite.schedule"
 # Source: learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, change runtime settings.
@@ -38,12 +39,20 @@ class Due:
 
 @dataclass(frozen=True)
 class Event:
-    """What became of a tick. kind: triggered, failed, or missed; job: its name, "" for none."""
+    """What became of a tick. kind: one of KINDS; job: its name, "" for none."""
 
     at: datetime
     kind: str
     job: str
     note: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a schedule stands. next_at: None for never again; last: its latest event of each kind that it has."""
+
+    next_at: datetime | None = None
+    last: dict[str, Event] = field(default_factory=dict)
 
 
 def plan(connection: Connection, place: Place, next_at: datetime | None) -> None:
@@ -52,12 +61,6 @@ def plan(connection: Connection, place: Place, next_at: datetime | None) -> None
     connection.execute(delete(schedules).where(mine))
     if next_at:
         connection.execute(insert(schedules).values(scope=place.scope, key=place.name.lower(), next_at=next_at))
-
-
-def planned(connection: Connection, place: Place) -> datetime | None:
-    """Returns when a schedule ticks next, None for never again."""
-    mine = (schedules.c.scope == place.scope) & (schedules.c.key == place.name.lower())
-    return connection.execute(select(schedules.c.next_at).where(mine)).scalar_one_or_none()
 
 
 def due(connection: Connection, now: datetime) -> Sequence[Due]:
@@ -86,20 +89,25 @@ def note(connection: Connection, place: Place, event: Event) -> None:
     connection.execute(insert(schedule_events).values(**where, **vars(event)))
 
 
-def events(connection: Connection, place: Place, kind: str = "", limit: int = 0) -> Sequence[Event]:
-    """Lists what became of a schedule's ticks, newest first; kind "" for all of them, limit 0 for no limit."""
-    e = schedule_events.c
-    query = select(schedule_events).where(e.scope == place.scope, e.key == place.name.lower())
-    query = query.where(e.kind == kind) if kind else query
-    query = query.order_by(e.sequence.desc()).limit(limit or None)
-    return [Event(row.at, row.kind, row.job, row.note) for row in connection.execute(query)]
+def standings(connection: Connection, scope: str, names: Sequence[str]) -> Mapping[str, Standing]:
+    """Returns where some schedules stand, by name; as many queries for many as for one."""
+    keys = {name.lower(): name for name in names}
+    here = (schedules.c.scope == scope) & schedules.c.key.in_(keys)
+    found = {name: Standing() for name in names}
+    for row in connection.execute(select(schedules.c.key, schedules.c.next_at).where(here)):
+        found[keys[row.key]] = Standing(row.next_at)
+    for kind in KINDS:
+        for row in connection.execute(_latest(scope, kind, list(keys))):
+            found[keys[row.key]].last[kind] = Event(row.at, row.kind, row.job, row.note)
+    return found
 
 
-def count(connection: Connection, place: Place, kind: str) -> int:
-    """Counts a schedule's events of one kind."""
-    e = schedule_events.c
-    query = select(func.count()).where(e.scope == place.scope, e.key == place.name.lower(), e.kind == kind)
-    return int(connection.execute(query).scalar_one())
+def _latest(scope: str, kind: str, keys: Sequence[str]) -> Select[Any]:
+    """Selects the latest event of each schedule; its index leads to each at once, however many there were."""
+    e, r = schedule_events.c, resources.c
+    newest = select(func.max(e.sequence)).where(e.scope == scope, e.key == r.key, e.kind == kind).scalar_subquery()
+    each = select(newest).where(r.scope == scope, r.kind == KIND, r.key.in_(keys))
+    return select(schedule_events).where(e.sequence.in_(each))
 
 
 def forget(connection: Connection, place: Place) -> None:

@@ -41,6 +41,8 @@ class Moment(TypeDecorator[datetime]):
 MIGRATIONS: tuple[str, ...] = (
     "CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",
     "ALTER TABLE deployments ADD COLUMN first_generation INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX IF NOT EXISTS schedule_events_by_kind ON schedule_events (scope, key, kind, sequence)",
+    "DROP INDEX IF EXISTS schedule_events_by_schedule",
 )
 
 resources = Table(
@@ -263,7 +265,7 @@ schedule_events = Table(
     Column("kind", String, nullable=False),  # triggered, failed or missed
     Column("job", String, nullable=False),  # runs.id, "" for none
     Column("note", Text, nullable=False),
-    Index("schedule_events_by_schedule", "scope", "key", "sequence"),
+    Index("schedule_events_by_kind", "scope", "key", "kind", "sequence"),
 )
 
 run_datasets = Table(
