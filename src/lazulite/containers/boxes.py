@@ -26,6 +26,7 @@ from lazulite import clock
 from lazulite.artifacts import lines
 from lazulite.engine import processes
 from lazulite.errors import BadRequest, Conflict, NotFound, NotImplementedHere
+from lazulite.identity import doors
 from lazulite.identity.environment import client_environment
 from lazulite.settings import Settings
 
@@ -105,6 +106,8 @@ class Boxes:
         box = replace(box, port=_free_port(), started_at=clock.iso(clock.now()))
         variables = self._variables(box)
         command = self._command(box, variables)
+        if self._settings.private_network and doors.are_possible():
+            command = doors.command(doors.of(self._settings, _who(box), (box.port,)), command)
         (folder / "exit").unlink(missing_ok=True)
         with processes.locked(folder) as lock, (folder / "log").open("ab") as log:
             child = subprocess.Popen(
@@ -185,7 +188,8 @@ class Boxes:
             at.symlink_to(source)
             places[os.path.normpath(target)] = str(at)
         own = processes.environment(Path(box.python), os.cpu_count() or 1, os.environ)
-        found = {**own, **client_environment(self._settings), **box.variables}
+        who = _who(box) if self._settings.private_network else ""
+        found = {**own, **client_environment(self._settings, who=who), **box.variables}
         return {name: _here(value, places) for name, value in found.items()}
 
     def _command(self, box: Box, variables: dict[str, str]) -> list[str]:
@@ -206,6 +210,10 @@ class Boxes:
         script_here = self.folder(box) / _MLFLOW_SCRIPT.name
         shutil.copyfile(_MLFLOW_SCRIPT, script_here)
         return [*serve, str(script_here)]
+
+
+def _who(box: Box) -> str:
+    return f"container {box.name}"
 
 
 def _read(path: Path) -> Box:

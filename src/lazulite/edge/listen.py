@@ -101,7 +101,8 @@ class Listener:
         settings = dataclasses.replace(settings, port=self.port)
         self.refusals = refusals
         self._servers = servers
-        self._door = _open_door(settings.sockets)
+        self._door = _open_door(settings.sockets, doors.path(settings.sockets))
+        self._scoring_door = _open_door(settings.sockets, doors.scoring_path(settings.sockets))
         self._authority = authority
         own_names = (settings.host,) if settings.is_exposed and hosts.is_address(settings.host) else ()
         self._direct = authority.server_context(_is_ours, *own_names)
@@ -126,13 +127,14 @@ class Listener:
         """Starts to accept."""
         for server in self._servers:
             self._spawn(self._background, self._accept(server))
-        self._spawn(self._background, self._accept(self._door))
+        for door in (self._door, self._scoring_door):
+            self._spawn(self._background, self._accept(door))
         self._spawn(self._background, self._watch())
 
     async def close(self, grace_s: float = 10.0) -> None:
         """Stops accepting, lets requests under way finish for `grace_s`, then ends them and all tunnels."""
         await _end(self._background)
-        for server in (*self._servers, self._door):
+        for server in (*self._servers, self._door, self._scoring_door):
             server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
@@ -159,6 +161,9 @@ class Listener:
                 # Out of files, or a client gone before it was accepted: the next may fare better.
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(0.1)
+                continue
+            if server is self._scoring_door:
+                self._spawn(self._greetings, self._proxy.lead_to_gateway(connection))
                 continue
             is_apart = server is self._door
             self._spawn(self._greetings, self._greet(connection, _APART if is_apart else peer[0], is_apart))
@@ -265,10 +270,9 @@ def _listening(family: int, address: tuple[Any, ...]) -> socket.socket:
     return server
 
 
-def _open_door(folder: Path) -> socket.socket:
-    """Opens the socket by which processes without a network reach this port."""
+def _open_door(folder: Path, at: Path) -> socket.socket:
+    """Opens a socket by which processes without a network reach the platform."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    at = doors.path(folder)
     at.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(at))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import fnmatch
 import json
 import re
@@ -26,6 +27,7 @@ _AUTHORITY = re.compile(
 )
 _ABSOLUTE = re.compile(r"http://(?:[^/?@]*@)?(?P<authority>[^/?@]+)(?P<rest>.*)", re.IGNORECASE)
 _FAREWELL_S = 1.0
+_DNS = 53
 _HOP_BY_HOP = frozenset({"connection", "proxy-connection", "keep-alive", "proxy-authorization"})
 
 
@@ -74,7 +76,7 @@ class Proxy:
         with connection:
             try:
                 request = parse(await sockets.read_head(connection))
-                who = self._admit(request, client)
+                who = self._admit(request, client, is_apart)
                 if request.method == "CONNECT":
                     await self._connect(connection, request, who, is_apart)
                 else:
@@ -84,10 +86,20 @@ class Proxy:
             except LazuliteError as error:
                 await _refuse(connection, error)
 
-    def _admit(self, request: Request, client: str) -> str:
-        """Returns who is asking. Raises ProxyAuthenticationRequired (407) on an exposed port without the secret."""
+    async def lead_to_gateway(self, connection: socket.socket) -> None:
+        """Joins a connection that came through a door with the gateway."""
+        with connection, contextlib.suppress(upstream.Unreachable):
+            sockets.prepare(connection)
+            with await self._gateway() as way:
+                await sockets.join(connection, way)
+
+    def _admit(self, request: Request, client: str, is_apart: bool) -> str:
+        """Returns who is asking. Raises ProxyAuthenticationRequired (407) on an exposed port without the secret.
+
+        A door is a file that this user alone can open.
+        """
         credentials = request.header("proxy-authorization")
-        if self._settings.is_exposed and not keys.presents(credentials, self._settings.secret):
+        if self._settings.is_exposed and not is_apart and not keys.presents(credentials, self._settings.secret):
             raise ProxyAuthenticationRequired(
                 "This proxy is open to other machines, so clients must present its secret.",
                 hint=f"Set HTTPS_PROXY to http://lazulite:SECRET@{self._settings.host}:{self._settings.port}.",
@@ -140,7 +152,8 @@ class Proxy:
 
     def _allow(self, host: str, port: int, who: str, is_apart: bool) -> None:
         is_private = self._settings.private_network
-        if not (is_private or is_apart) or hosts.is_loopback(host) or self._is_allowed(host):
+        leads_out = port == _DNS or self._way_out.is_proxy(host, port)  # it is here, but asks others
+        if not (is_private or is_apart) or (hosts.is_loopback(host) and not leads_out) or self._is_allowed(host):
             return
         self._refusals.add(host, port, who, clock.now())
         if is_private:

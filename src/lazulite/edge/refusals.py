@@ -1,8 +1,11 @@
-"""What the private network refused: which hosts, to whom, how often. Kept in memory, for Studio and `status`."""
+"""What the private network refused: which hosts, to whom, how often. Kept in memory, and logged once each."""
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+log = logging.getLogger(__name__)
 
 _KEPT = 1000
 
@@ -29,6 +32,8 @@ class Refusals:
         """Counts one refusal."""
         key = (host, port, who)
         known = self._kept.pop(key, None)
+        if not known:
+            log.warning("refused: %s:%d to %s", host, port, who)
         self._kept[key] = (
             replace(known, last_at=now, count=known.count + 1) if known else Refusal(host, port, who, now, now, 1)
         )

@@ -51,6 +51,11 @@ class Upstream:
             return None
         return urlsplit(address)
 
+    def is_proxy(self, host: str, port: int) -> bool:
+        """Tells whether a place is one of the environment's proxies, by which anything could be reached."""
+        ways = (urlsplit(address) for scheme, address in self.proxies.items() if scheme != "no")
+        return any((way.hostname or "", way.port or 80) == (host, port) for way in ways)
+
     async def tunnel(self, host: str, port: int) -> socket.socket:
         """Opens a connection to a host whose bytes nobody reads on the way. Raises Unreachable."""
         proxy = self.proxy_for("https", host, port)

@@ -36,7 +36,7 @@ def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Pre
 
 def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Prepared, staged: Staged) -> str:
     """Writes job.json, mode 0600, since it holds a token; returns the command with its bindings replaced."""
-    spec = made.spec
+    spec, who = made.spec, f"job {made.job.name}"
     own, processes_count, is_isolated = dict[str, str](), ranks.count(spec), has_views
     command = bindings.bind(spec.command, staged.values, "command")
     if isinstance(spec, Parallel):  # its workers are isolated, each by itself
@@ -48,7 +48,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
         "command": command,
         "variables": {
             **processes.environment(made.environment.python, (os.cpu_count() or 1) / processes_count, os.environ),
-            **client_environment(settings, who=f"job {made.job.name}" if settings.private_network else ""),
+            **client_environment(settings, who=who if settings.private_network else ""),
             **made.environment.variables,
             **variables(settings, signing_key, made, staged, clock.now()),
             **own,
@@ -60,7 +60,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
             for rank in ranks.ranks_of(spec, _free_ports(ranks.ports_needed(spec)))
         ],
         "isolated": is_isolated,
-        "doors": doors.of(settings) if settings.private_network and doors.are_possible() else None,
+        "doors": doors.of(settings, who) if settings.private_network and doors.are_possible() else None,
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
         "writable": [str(path) for path in staged.writable],

@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from lazulite.artifacts.copies import copy_folder
 from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.engine import downloads, folders, mltables
@@ -12,6 +14,7 @@ from lazulite.engine.prepare import Prepared
 from lazulite.engine.sources import Goal, Source
 from lazulite.engine.spec import LITERAL
 from lazulite.errors import BadRequest
+from lazulite.identity import doors
 from lazulite.settings import Settings
 
 # What a job writes beside its code is an artifact of the run at once.
@@ -72,7 +75,7 @@ def discard(folder: Path) -> None:
 
 def _place_code(staged: Staged, source: Path | None) -> None:
     if source:
-        shutil.copytree(source, staged.code, copy_function=_copy_program)
+        copy_folder(source, staged.code, _copy_program)
     else:
         staged.code.mkdir()
     for name in LIVE:
@@ -80,11 +83,10 @@ def _place_code(staged: Staged, source: Path | None) -> None:
     (staged.artifacts / "user_logs").mkdir(exist_ok=True)
 
 
-def _copy_program(source: str, target: str) -> str:
+def _copy_program(source: str, target: str) -> None:
     """Copies a file that can then be executed: blobs have no permissions, and `./run.sh` is to work as on Azure."""
     shutil.copyfile(source, target)
     Path(target).chmod(0o755)
-    return target
 
 
 def keep(path: Path, artifacts: Path) -> None:
@@ -93,7 +95,7 @@ def keep(path: Path, artifacts: Path) -> None:
     if path.is_symlink():
         return
     if path.is_dir():
-        shutil.copytree(path, artifacts, dirs_exist_ok=True)
+        copy_folder(path, artifacts, shutil.copy2)
         shutil.rmtree(path)
     if not path.exists():
         path.symlink_to(artifacts)
@@ -107,7 +109,7 @@ def _place_input(
     if wanted.mode == "Direct":
         return source.uri
     if path is None:
-        path = _fetch(settings, source, log)
+        path = _fetch(settings, staged, source, log)
     folder = staged.folder / "inputs" / wanted.name
     if wanted.mode.startswith("Eval"):
         _place_table(staged, path, folder, has_views and wanted.mode == "EvalMount")
@@ -121,7 +123,7 @@ def _place_input(
         return str(target)
     log(f"input {wanted.name}: copied, mode {wanted.mode}")
     if path.is_dir():
-        shutil.copytree(path, target, copy_function=shutil.copyfile)
+        copy_folder(path, target)
     else:
         folder.mkdir(parents=True)
         shutil.copyfile(path, target)
@@ -148,12 +150,13 @@ def _place_table(staged: Staged, table: Path, folder: Path, is_mounted: bool) ->
         staged.views.append((folder, folder))
 
 
-def _fetch(settings: Settings, source: Source, log: Callable[[str], None]) -> Path:
-    if settings.private_network:
+def _fetch(settings: Settings, staged: Staged, source: Source, log: Callable[[str], None]) -> Path:
+    if settings.private_network and not _is_let_out(settings, staged, source.uri):
         raise BadRequest(
             f"inputs.{source.input.name}: {source.uri} is on the web, and the platform was started with "
             "--private-network.",
             target=f"properties.inputs.{source.input.name}",
+            hint="Register it as data of the workspace, or name its host in LAZULITE_ALLOWED_HOSTS.",
         )
     if source.input.kind != "uri_file":
         raise BadRequest(
@@ -162,6 +165,12 @@ def _fetch(settings: Settings, source: Source, log: Callable[[str], None]) -> Pa
         )
     log(f"input {source.input.name}: {source.uri}")
     return downloads.fetch(settings.home, source.uri)
+
+
+def _is_let_out(settings: Settings, staged: Staged, url: str) -> bool:
+    parts = urlsplit(url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return doors.lets_out(settings, f"job {staged.folder.name}", parts.hostname or "", port)
 
 
 def _make_like(source: Path, target: Path) -> None:

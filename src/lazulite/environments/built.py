@@ -253,7 +253,7 @@ def _compile_later(python: Path) -> None:
     Nothing depends on it: killed, it leaves whole files or none.
     """
     process = subprocess.Popen(
-        [python, "-I", "-c", _COMPILE],
+        [*uv.prefix(os.environ), str(python), "-I", "-c", _COMPILE],
         cwd=python.parent.parent,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -2,8 +2,9 @@
 a network of its own, from which sockets lead in and out. Linux only; needs namespaces.
 
 `python {lazulite}/guest box PLAN`: PLAN is JSON: `root` (an empty folder), `argv`, `folder` (where it begins), `binds`
-[[here, there]], `ports` {path of a unix socket: port inside}, `bridges` {port inside: path of a unix socket outside}.
-Ends as the program does.
+[[here, there]], `ports` {path of a unix socket: port inside}, `bridges` {port inside: path of a unix socket outside},
+`who` (as whom the platform is told, by the first bridge, of what is sent elsewhere; "": it is not told). Ends as the
+program does.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from typing import Any
 
-from . import linux
+from . import linux, watch
 
 _PIECE_BYTES = 256 << 10
 _CONNECTS_WITHIN_S = 5.0
@@ -30,12 +32,13 @@ def main(arguments: list[str]) -> int:
     with open(arguments[0], encoding="utf-8") as file:
         plan = json.load(file)
     leave()
+    heard = watch.begin() if plan["who"] else None
     root = make_root(plan["root"], plan["binds"])
     child = os.fork()
     if child == 0:
         os._exit(_become(plan, root))
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
-    return asyncio.run(_relay(plan, child))
+    return asyncio.run(_relay(plan, child, heard))
 
 
 def leave() -> None:
@@ -118,6 +121,8 @@ def _become(plan: "dict[str, Any]", root: str) -> int:
         os.chroot(root)
         os.makedirs(plan["folder"], exist_ok=True)
         os.chdir(plan["folder"])
+        if os.geteuid() == 0:
+            linux.give_up_the_machine()
         program = shutil.which(plan["argv"][0]) or plan["argv"][0]
         os.execv(program, plan["argv"])
     except OSError as error:
@@ -125,27 +130,40 @@ def _become(plan: "dict[str, Any]", root: str) -> int:
     return 127
 
 
-async def _relay(plan: "dict[str, Any]", child: int) -> int:
+async def _relay(plan: "dict[str, Any]", child: int, heard: "socket.socket | None") -> int:
     """Carries bytes in and out while the program runs."""
-    for path, port in plan["ports"].items():
-        if os.path.exists(path):
-            os.unlink(path)
-        await asyncio.start_unix_server(_to_port(int(port)), path)
-    for port, path in plan["bridges"].items():
-        await asyncio.start_server(_to_path(path), "127.0.0.1", int(port))
+    await open_ports(plan["ports"], plan["bridges"])
+    if heard:
+        telling = asyncio.ensure_future(watch.tell(heard, next(iter(plan["bridges"].values())), plan["who"]))
     loop = asyncio.get_running_loop()
     _, status = await loop.run_in_executor(None, os.waitpid, child, 0)
+    if heard:
+        telling.cancel()
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-def _to_port(port: int) -> Any:
+async def open_ports(ports: "dict[str, Any]", bridges: "dict[str, str]") -> None:
+    """Opens sockets that lead to ports of this network, {path: port}, and ports that lead to sockets, {port: path}."""
+    for path, port in ports.items():
+        if os.path.exists(path):
+            os.unlink(path)
+        await asyncio.start_unix_server(to_port(int(port)), path)
+    for number, path in bridges.items():
+        await asyncio.start_server(to_path(path), "127.0.0.1", int(number))
+
+
+def to_port(port: int) -> Any:
+    """Returns what carries a connection on to a port of this network."""
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await carry(reader, writer, asyncio.open_connection("127.0.0.1", port))
 
     return serve
 
 
-def _to_path(path: str) -> Any:
+def to_path(path: str) -> Any:
+    """Returns what carries a connection on to a unix socket."""
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await carry(reader, writer, asyncio.open_unix_connection(path))
 

@@ -1,9 +1,10 @@
 """A worker that is a container, or a program of an image in a box: started, probed, ended. The gateway speaks to it.
 
 Started as `python {lazulite}/guest contained SOCKET STATUS LOCK`, like a scoring worker; LAZULITE_CONTAINER names a
-file of JSON: `run`, `stop`, `clean` (commands of an engine: to run it, to end it, to remove what a dead one left),
-`ports` (the container's, the first one for scores), `box` (a plan of box.py, or null), `probes` {ready, live: {path,
-port, delay_s, period_s, timeout_s, most}}.
+file of JSON: `run`, `stop`, `clean`, `inspect` (commands of an engine: to run it, to end it, to remove what a dead one
+left, to tell its process id), `doors` (those of apart.py, its only ways out; null: its network is open), `ports` (the
+container's, the first one for scores), `box` (a plan of box.py, or null), `probes` {ready, live: {path, port, delay_s,
+period_s, timeout_s, most}}.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .status import Status
 
 _FAILED_TO_START = 3
 _PROXY = "LAZULITE_PROXY"
+_GUEST = os.path.dirname(os.path.abspath(__file__))
 _POLL_S = 0.1
 _STOP_WITHIN_S = 20.0
 
@@ -49,6 +51,8 @@ class Contained:
         if self._plan["clean"]:
             self._engine("clean")
         self._process = process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL)
+        if self._plan["doors"] and not self._plan["box"]:
+            self._enter()
         probes, scores = self._plan["probes"], self._plan["ports"][0]
         if not self._await_ready(probes["ready"]):
             return self._failed()
@@ -63,13 +67,34 @@ class Contained:
     def _command(self) -> list[str]:
         if self._plan["box"]:
             return self._boxed()
-        published: list[str] = []
-        for port in self._plan["ports"]:
-            self._places[port] = _free_port()
-            published += ["-p", "127.0.0.1:%d:%d" % (self._places[port], port)]
-        command = self._named("run")
+        command, published = self._named("run"), ["--network", "none"]
+        if self._plan["doors"]:
+            self._open_sockets()
+        else:
+            published = []
+            for port in self._plan["ports"]:
+                self._places[port] = _free_port()
+                published += ["-p", "127.0.0.1:%d:%d" % (self._places[port], port)]
         at = command.index("@ports")
         return [*command[:at], *published, *command[at + 1 :]]
+
+    def _open_sockets(self) -> None:
+        """Has every port of the container answer by a socket, the first one by the worker's own."""
+        for number, port in enumerate(self._plan["ports"]):
+            self._places[port] = self._address if not number else "%s.%d" % (self._address, port)
+
+    def _enter(self) -> None:
+        """Starts what carries bytes in and out of a container without a network, once there is one."""
+        assert self._process
+        while self._process.poll() is None and not self._is_ending:
+            found = subprocess.run(self._named("inspect"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            pid = int(found.stdout) if found.stdout.strip().isdigit() else 0
+            if pid:
+                ports = {path: port for port, path in self._places.items()}
+                told = json.dumps({"pid": pid, "ports": ports, "doors": self._plan["doors"]})
+                subprocess.Popen([sys.executable, _GUEST, "inside", told], stdin=subprocess.DEVNULL)
+                return
+            time.sleep(_POLL_S)
 
     def _named(self, what: str) -> list[str]:
         """Returns a command of the engine's with the container's name in it: that of this worker's socket."""
@@ -85,21 +110,20 @@ class Contained:
         here = os.path.dirname(self._address)
         root = os.path.join(folder, "root-%d" % os.getpid())
         os.makedirs(root, exist_ok=True)
-        for number, port in enumerate(self._plan["ports"]):
-            self._places[port] = self._address if not number else "%s.%d" % (self._address, port)
+        self._open_sockets()
+        doors = self._plan["doors"] or {"ports": {}, "who": ""}
         plan = {**self._plan["box"], "root": root, "ports": {path: port for port, path in self._places.items()}}
+        plan.update(bridges=doors["ports"], who=doors["who"])
         way_out = os.environ.get(_PROXY, "")
-        plan["bridges"] = {}
-        if way_out:
-            path, _, port = way_out.rpartition(":")
-            if not path.startswith("/"):  # an address, which the box cannot reach but by a socket
-                host, path = path, os.path.join(here, "out-%d.sock" % os.getpid())
-                _bridge(path, host, int(port))
+        if way_out:  # an address, which the box cannot reach but by a socket
+            host, _, port = way_out.rpartition(":")
+            path = os.path.join(here, "out-%d.sock" % os.getpid())
+            _bridge(path, host, int(port))
             plan["bridges"] = {port: path}
         at = os.path.join(folder, "box-%d.json" % os.getpid())
         with open(at, "w", encoding="utf-8") as file:
             json.dump(plan, file)
-        return [sys.executable, os.path.dirname(os.path.abspath(__file__)), "box", at]
+        return [sys.executable, _GUEST, "box", at]
 
     def _await_ready(self, probe: dict[str, Any]) -> bool:
         """Waits until the readiness probe is answered, or the container has ended; supervisors limit how long."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from . import views
+from . import apart, views
 
 
 def main(arguments: "list[str]") -> int:
@@ -16,6 +16,8 @@ def main(arguments: "list[str]") -> int:
     folder, command = arguments[0], arguments[1:]
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
         plan = json.load(file)
+    if plan["doors"] is not None:
+        apart.enter(plan["doors"])
     if plan["isolated"]:
         views.enter(plan["views"], plan["readonly"], plan["writable"])
     os.chdir(plan["folder"])

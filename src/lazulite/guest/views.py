@@ -43,7 +43,7 @@ def enter(
         _bind(source, target)
         _make_readonly(target)
     try:
-        linux.give_up_mounting()
+        linux.give_up_the_machine()
     except PermissionError:
         pass  # who may not do that may not mount either
 

@@ -18,13 +18,15 @@ from lazulite.engine import processes
 from lazulite.environments import dockerfile, engines, images, registered
 from lazulite.environments.engines import Engine
 from lazulite.environments.registered import Registered
-from lazulite.errors import BadRequest, NotImplementedHere, UserCodeError
-from lazulite.identity import doors
+from lazulite.errors import BadRequest, UserCodeError
+from lazulite.identity.doors import Doors
 from lazulite.identity.environment import client_environment
+from lazulite.serving import sealed
 from lazulite.settings import Settings
 
 SCORING_PATH = "LAZULITE_SCORING_PATH"
 """The variable of a worker that tells where its server takes scores, if not at /score."""
+_PLAN, _WAY_OUT = "LAZULITE_CONTAINER", "LAZULITE_PROXY"
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
 MODELS = "/var/azureml-app/azureml-models"
 _FAILED_LINES = 20
@@ -60,7 +62,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Server:
-    """What is to be run. models: the folder `azureml-models` of the deployment; mount: where the image has it."""
+    """What is to be run. models: the folder `azureml-models` of the deployment; mount: where the image has it.
+
+    who: as whom it is listed when it asks for a host that it is refused. doors: it has no network but for these.
+    """
 
     environment: Registered
     inference: Inference
@@ -69,7 +74,8 @@ class Server:
     models: Path | None
     mount: str
     variables: Mapping[str, str]
-    is_apart: bool
+    who: str
+    doors: Doors | None
 
 
 def inference_of(environment: Registered) -> Inference | None:
@@ -105,23 +111,23 @@ def prepare(settings: Settings, app: Path, server: Server, log: Log) -> dict[str
         "ready": _told(server.inference.ready, server.ready),
     }
     path = app / "container.json"
-    path.write_text(json.dumps({**plan, "ports": list(ports), "probes": probes}, indent=1), encoding="utf-8")
-    own = {"LAZULITE_CONTAINER": str(path), SCORING_PATH: score.path}
+    told = {**plan, "ports": list(ports), "probes": probes, "doors": server.doors}
+    path.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    own = {_PLAN: str(path), SCORING_PATH: score.path}
     return {**variables, **server.variables, **own}
 
 
 def _in_engine(
     settings: Settings, app: Path, engine: Engine, server: Server, log: Log
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    if server.is_apart:
-        raise NotImplementedHere(
-            f"{Path(engine.program).name} cannot keep a container from leaving this machine and have it answer here.",
-            target="properties.egressPublicNetworkAccess",
-            hint="LAZULITE_CONTAINER_ENGINE=none runs a plain Dockerfile's program without a network, or any.",
-        )
-    image = _image(settings, engine, server.environment, log)
-    names = sorted({*server.variables, *(("AZUREML_MODEL_DIR",) if server.models else ())})
+    if server.doors:
+        sealed.check_engine(engine)
+    image = _image(settings, engine, server, log)
+    own = client_environment(settings, who=server.who) if server.doors else {}
+    names = sorted({*own, *server.variables, *(("AZUREML_MODEL_DIR",) if server.models else ())})
     mounts = ["-v", f"{server.models}:{server.mount}:z"] if server.models else []
+    if own:
+        mounts += ["-v", f"{own['SSL_CERT_FILE']}:{own['SSL_CERT_FILE']}:ro,z"]
     run = [engine.program, "run", "--rm", "--name", "@name", "@ports", *mounts]
     for name in names:
         run += ["-e", name]  # its value is in the worker's environment, and on no command line
@@ -129,12 +135,14 @@ def _in_engine(
     ends = {
         "stop": [engine.program, "stop", "-t", str(_LAST_ANSWER_S), "@name"],
         "clean": [engine.program, "rm", "-f", "@name"],
+        "inspect": [engine.program, "inspect", "-f", "{{.State.Pid}}", "@name"],
     }
-    return {"run": [*run, image], **ends, "box": None}, dict(engine.variables)
+    return {"run": [*run, image], **ends, "box": None}, {**engine.variables, **own}
 
 
-def _image(settings: Settings, engine: Engine, environment: Registered, log: Log) -> str:
+def _image(settings: Settings, engine: Engine, server: Server, log: Log) -> str:
     """Returns the name of an image that the engine has: pulled, or built of its context."""
+    environment = server.environment
     name = environment.body.get("image")
     recipe = images.find(settings.home, name)
     context = recipe.context if recipe else environment.context
@@ -145,23 +153,18 @@ def _image(settings: Settings, engine: Engine, environment: Registered, log: Log
             else str((environment.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
         )
         tag = f"localhost/lazulite/{environment.name.lower()}:{environment.version}"
-        _step(engine, ["build", "-t", tag, "-f", str(context / path), str(context)], log)
+        flags = sealed.build_flags(settings, engine, context / path, server.who)
+        _step(engine, ["build", *flags, "-t", tag, "-f", str(context / path), str(context)], log)
         return tag
     image = str(name)
     host, _, rest = image.partition("/")
     if host.endswith(".azurecr.io"):  # ours: engines reach it by this machine's own name
         image = f"127.0.0.1:{settings.port}/{host.partition('.')[0]}/{rest}"
-    flags = ["--tls-verify=false"] if engine.is_podman and image != name else []
-    if image != name or subprocess.run(_inspect(engine, image), env=dict(engine.variables), **_SILENT).returncode:
-        _step(engine, ["pull", *flags, image], log)
+        _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), image], log)
+    elif not sealed.has(engine, image):
+        sealed.check_pull(settings, image, server.who)
+        _step(engine, ["pull", image], log)
     return image
-
-
-_SILENT: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
-
-
-def _inspect(engine: Engine, image: str) -> list[str]:
-    return [engine.program, "image", "inspect", image]
 
 
 def _step(engine: Engine, words: list[str], log: Log) -> None:
@@ -221,12 +224,12 @@ def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[di
     log(f"container: none; {' '.join(found.program.words)} runs as a program in {found.program.folder}")
     variables = {
         **processes.environment(ready.python, os.cpu_count() or 1, os.environ),
-        **client_environment(settings, who=f"image of {environment.label}" if server.is_apart else ""),
+        **client_environment(settings, who=server.who if server.doors else ""),
         **ready.variables,
-        "LAZULITE_PROXY": f"{doors.path(settings.sockets) if server.is_apart else '127.0.0.1'}:{settings.port}",
+        _WAY_OUT: "" if server.doors else f"127.0.0.1:{settings.port}",
     }
     box = {"argv": list(found.program.words), "folder": found.program.folder, "binds": binds}
-    return {"run": [], "stop": [], "clean": [], "box": box}, variables
+    return {"run": [], "stop": [], "clean": [], "inspect": [], "box": box}, variables
 
 
 def _placed(root: Path, number: int, source: Path) -> Path:
@@ -244,6 +247,11 @@ def _route(given: Mapping[str, Any], name: str) -> Route:
     one = fields.nested(given, f"inferenceConfig.{name}")
     path = fields.text(one, f"inferenceConfig.{name}.path", required=True)
     return Route("/" + path.lstrip("/"), fields.count(one, f"inferenceConfig.{name}.port", 5001, most=65535))
+
+
+def is_in_engine(variables: Mapping[str, str]) -> bool:
+    """Tells by its variables whether a worker's server is a container of an engine, not a box."""
+    return _PLAN in variables and _WAY_OUT not in variables
 
 
 def _told(route: Route, probe: Probe) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from lazulite.engine import processes
 from lazulite.environments import registered
 from lazulite.errors import BadRequest
 from lazulite.identity import doors
+from lazulite.identity.doors import Doors
 from lazulite.identity.environment import client_environment
 from lazulite.serving import collecting, containers, logs
 from lazulite.serving.sources import Model, Sources
@@ -35,7 +36,7 @@ class Staged:
     python: Path
     variables: dict[str, str]
     guest: Guest
-    doors: dict[str, str] | None = None
+    doors: Doors | None = None
 
 
 def folder_of(home: Path, label: str) -> Path:
@@ -57,9 +58,9 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     model = _place_model(app, found.model, log) if found.model else None
     environment = registered.ensure(settings.home, found.environment, log)
     script = f"{code.name}/{found.script or MLFLOW_SCRIPT}"
-    is_apart = deployment.spec.is_apart or settings.private_network
+    is_apart, who = deployment.spec.is_apart or settings.private_network, deployment.label.replace("/", " ")
     variables = {
-        **client_environment(settings, who=deployment.label.replace("/", " ") if is_apart else ""),
+        **client_environment(settings, who=who if is_apart else ""),
         **environment.variables,
         "AML_APP_ROOT": str(app),
         "AZUREML_ENTRY_SCRIPT": script,
@@ -74,14 +75,15 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     }
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
-    return Staged(app, script, environment.python, variables, found.guest, _doors(settings, log) if is_apart else None)
+    ways = _doors(settings, who, log) if is_apart else None
+    return Staged(app, script, environment.python, variables, found.guest, ways)
 
 
-def _doors(settings: Settings, log: Callable[[str], None]) -> dict[str, str] | None:
+def _doors(settings: Settings, who: str, log: Callable[[str], None]) -> Doors | None:
     """Returns the doors of workers that may not leave this machine; None where they cannot be kept from it."""
     if doors.are_possible():
         log("network: none but the platform's")
-        return doors.of(settings)
+        return doors.of(settings, who)
     log("network: the proxy refuses hosts outside; this system allows no namespaces, so what ignores it can leave")
     return None
 
@@ -97,6 +99,7 @@ def _stage_container(
     app.mkdir(parents=True)
     mount = deployment.spec.model_mount_path or containers.MODELS
     model = _place_model(app, found.model, log) if found.model else None
+    who = deployment.label.replace("/", " ")
     own = {"AZUREML_MODEL_DIR": f"{mount.rstrip('/')}/{found.model.name}/{found.model.version}"} if found.model else {}
     server = containers.Server(
         environment=found.environment,
@@ -106,10 +109,11 @@ def _stage_container(
         models=model.parent.parent if model else None,
         mount=mount,
         variables={**own, **deployment.spec.variables},
-        is_apart=deployment.spec.is_apart or settings.private_network,
+        who=who,
+        doors=_doors(settings, who, log) if deployment.spec.is_apart or settings.private_network else None,
     )
     variables = containers.prepare(settings, app, server, log)
-    return Staged(app, "", Path(sys.executable), variables, found.guest)
+    return Staged(app, "", Path(sys.executable), variables, found.guest, server.doors)
 
 
 def _collects(app: Path, deployment: Wanted, found: Sources) -> dict[str, str]:

@@ -22,6 +22,7 @@ from lazulite.artifacts import lines
 from lazulite.engine import processes
 from lazulite.errors import BadRequest
 from lazulite.identity import doors
+from lazulite.identity.doors import Doors
 from lazulite.identity.once import replace
 
 # Source: unix(7), sun_path: 108 bytes with the closing zero on Linux, 104 on macOS.
@@ -42,7 +43,7 @@ class WorkerSpec:
     appended there. python: the environment's interpreter. app: its working directory, AML_APP_ROOT. variables: its
     environment variables, which win over every default here. cores: its share of the machine, for thread counts. guest:
     who it is; `triton` speaks HTTP. slots: how many requests it works on at the same time.
-    doors: it has no network but for these (identity/doors.py); None: it has this machine's.
+    doors: it, or what it contains, has no network but for these (identity/doors.py); None: it has this machine's.
     """
 
     id: str
@@ -55,7 +56,7 @@ class WorkerSpec:
     cores: float = 1.0
     guest: Guest = "score"
     slots: int = 1
-    doors: Mapping[str, str] | None = None
+    doors: Doors | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
         replace(spec.folder / "worker.json", _to_json(spec))
         words = [str(word) for word in (spec.python, processes.GUEST, spec.guest, spec.socket, status, lock)]
         child = subprocess.Popen(
-            words if spec.doors is None else doors.command(dict(spec.doors), words),
+            words if spec.doors is None or spec.guest == "contained" else doors.command(spec.doors, words),
             cwd=spec.app,
             env=environment(spec, environ),
             stdin=subprocess.DEVNULL,

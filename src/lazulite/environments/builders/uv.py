@@ -26,7 +26,7 @@ from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
 
 LOCK = "requirements.lock"
 PREFIX = "LAZULITE_BUILD_PREFIX"
-"""A variable of the platform's own: JSON, the words that uv is started with in a private network."""
+"""A variable of the platform's own: JSON, the words that builds are started with in a private network."""
 _HASHES = "hashes.txt"
 _INPUTS = ("requirements.in", "constraints.txt", "excludes.txt", _HASHES)
 _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
@@ -134,11 +134,17 @@ def _tidy(folder: Path) -> int:
 def may_download(minor: str, log: Log) -> bool:
     """Asks uv for a Python that is missing; True when it is there afterwards. uv's own settings may forbid it."""
     environ = {**os.environ, "UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "10"}
-    command = [uv.find_uv_bin(), "python", "install", "--no-bin", minor]
+    command = [*prefix(os.environ), uv.find_uv_bin(), "python", "install", "--no-bin", minor]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         log(f"Python {minor} was not here: uv has installed it.")
     return done.returncode == 0
+
+
+def prefix(environ: Mapping[str, str]) -> list[str]:
+    """Returns the words that whatever runs code of packages is started with."""
+    words: list[str] = json.loads(environ.get(PREFIX) or "[]")
+    return words
 
 
 def _environ(asked: PipOptions, config: PipConfig, interpreter: Interpreter) -> dict[str, str]:
@@ -305,7 +311,7 @@ def _uv(arguments: Sequence[str], run: _Run) -> tuple[bool, list[str]]:
     """Runs uv, every line of its output logged as it comes; secrets in addresses do not get into it."""
     output = []
     with subprocess.Popen(
-        [*json.loads(run.environ.get(PREFIX) or "[]"), uv.find_uv_bin(), *arguments],
+        [*prefix(run.environ), uv.find_uv_bin(), *arguments],
         cwd=run.folder,
         env=dict(run.environ),
         stdin=subprocess.DEVNULL,
