@@ -10,6 +10,7 @@ program does.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -83,14 +84,12 @@ def make_root(root: str, binds: "list[list[str]]") -> str:
     os.mkdir(merged)
     for name in os.listdir("/"):
         source, target = "/" + name, os.path.join(merged, name)
-        if os.path.islink(source):
-            os.symlink(os.readlink(source), target)
-        elif os.path.isdir(source):
+        if os.path.isdir(source) and not os.path.islink(source) and name in (*_SHARED, *_FRESH):
             os.mkdir(target)
             if name in _SHARED:
                 linux.mount(source, target, linux.MS_BIND | linux.MS_REC)
-            elif name not in _FRESH:
-                _see_through(root, source, target)
+        else:
+            _see_through(root, source, target)
     os.chmod(os.path.join(merged, "tmp"), 0o1777)
     for source, there in binds:
         _bind(source, merged + os.path.normpath("/" + there.lstrip("/")))
@@ -98,11 +97,28 @@ def make_root(root: str, binds: "list[list[str]]") -> str:
 
 
 def _see_through(root: str, source: str, target: str) -> None:
-    above = os.path.join(root, "above", os.path.basename(source))
+    """Shows a file or folder with a layer of memory above it.
+
+    An ordinary user may lay nothing over a folder in which others have mounted: its own folders are shown one by one.
+    """
+    if os.path.islink(source):
+        os.symlink(os.readlink(source), target)
+        return
+    if not os.path.isdir(source):
+        _bind(source, target)
+        return
+    os.mkdir(target)
+    above = tempfile.mkdtemp(dir=root)
     for name in ("upper", "work"):
-        os.makedirs(os.path.join(above, name))
-    told = "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" % (source, above, above)
-    linux.mount("overlay", target, 0, "overlay", told)
+        os.mkdir(os.path.join(above, name))
+    try:
+        told = "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" % (source, above, above)
+        linux.mount("overlay", target, 0, "overlay", told)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        for name in os.listdir(source):
+            _see_through(root, os.path.join(source, name), os.path.join(target, name))
 
 
 def _bind(source: str, target: str) -> None:
