@@ -11,6 +11,7 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lazulite.arm import (
+    autoscale_settings,
     batch_deployments,
     batch_endpoints,
     codes,
@@ -25,6 +26,7 @@ from lazulite.arm import (
     neighbours,
     online_deployments,
     online_endpoints,
+    online_metrics,
     operations,
     registries,
     registry_assets,
@@ -97,6 +99,8 @@ ARM = (
     codes,
     online_endpoints,
     online_deployments,
+    autoscale_settings,
+    online_metrics,
     batch_endpoints,
     batch_deployments,
     operations,

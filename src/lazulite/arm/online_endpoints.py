@@ -22,6 +22,8 @@ AUDIENCE = "https://ml.azure.com"
 
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")
 _MIRROR_LIMIT_PERCENT = 50  # Source: learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints
+# Source: learn.microsoft.com/azure/machine-learning/how-to-autoscale-endpoints, a rule by a metric of the endpoint.
+_OWN_ID = "azureml.onlineendpointid"
 _TOKEN_LIFETIME_S = 12 * 3600
 _REFRESH_AFTER_S = 10 * 3600
 
@@ -103,8 +105,10 @@ def _store_keys(given: JsonObject, context: Context) -> None:
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
     """Prints the properties with the addresses where the endpoint answers."""
     base = f"{parts.settings.scoring_url}/{row.place.name}"
+    properties = row.body["properties"]
     return {
-        **row.body["properties"],
+        **properties,
+        "properties": {**properties["properties"], _OWN_ID: f"{scopes.workspace(call, parts)}/{KIND}/{row.place.name}"},
         "scoringUri": f"{base}/score",
         "swaggerUri": f"{base}/swagger.json",
         "provisioningState": "Succeeded",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lazulite.artifacts import lines
 from lazulite.errors import LazuliteError
-from lazulite.serving import routing, workers
+from lazulite.serving import containers, routing, workers
 from lazulite.serving.containers import SCORING_PATH
 from lazulite.serving.workers import Worker, WorkerSpec, WorkerState
 
@@ -74,6 +74,12 @@ class Crew:
     def broken(self) -> WorkerState | None:
         """Returns the state of the first worker that failed or died, if one did."""
         return next((member.state for member in self.members if member.state.kind in ("failed", "dead")), None)
+
+    def pids(self) -> list[list[int]]:
+        """Returns the processes of each instance's workers; none of containers, whose processes an engine has."""
+        size, seen = _workers_of_one(self), not any(containers.is_in_engine(spec.variables) for spec in self.specs)
+        found = [member.worker.pid for member in self.members if seen and member.worker.pid]
+        return [found[n : n + size] for n in range(0, len(found), size)]
 
     def routes(self) -> tuple[routing.Worker, ...]:
         """Returns the workers that can be given requests now."""

@@ -32,6 +32,11 @@ class Scale:
     idle_s: float = 0.0
 
     @property
+    def is_fixed(self) -> bool:
+        """Tells whether it moves by nothing of its own, so that Azure Monitor's autoscale may move it."""
+        return self.least == self.most
+
+    @property
     def first(self) -> int:
         """Returns how many instances it begins with: also one that may sleep has to prove its init()."""
         return max(1, self.least)
@@ -106,7 +111,7 @@ class Scaler:
         if scale.idle_s and now - before.busy_at >= scale.idle_s:
             return 0
         passed_s = now - before.seen_at
-        if scale.least == scale.most or passed_s < scale.interval_s:
+        if scale.is_fixed or passed_s < scale.interval_s:
             return None
         load = (counts["busy_s"] - before.busy_s) / passed_s
         before.seen_at, before.busy_s = now, counts["busy_s"]

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from lazulite import clock
 from lazulite.artifacts import lines
 from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.errors import LazuliteError, OutOfSpace, UserCodeError
-from lazulite.serving import crew, logs, routing, sources, stage, wanted, workers
+from lazulite.identity import doors
+from lazulite.serving import autoscaler, crew, logs, measures, routing, sources, stage, wanted, workers
+from lazulite.serving.autoscaler import Kept
 from lazulite.serving.crew import Crew
 from lazulite.serving.gateway import wake
 from lazulite.serving.gateway_process import GatewayProcess
+from lazulite.serving.measures import Looked, Measures
 from lazulite.serving.scaling import Scaler
 from lazulite.serving.table import table
 from lazulite.serving.wanted import Wanted
@@ -46,6 +49,7 @@ class Supervisor:
         self._lock = threading.RLock()  # of _crews, _making, _retiring and the routing file
         self._retiring: list[Crew] = []  # those that still answer what they have
         self._scaler = Scaler()
+        self.measures = Measures()
         self._waking: set[str] = set()  # those whose workers are being launched again, by label
         self._going: dict[str, threading.Thread] = {}  # who ends the workers that were last taken away, by label
         self._began_at, self._began_monotonic = clock.now(), clock.monotonic()
@@ -151,24 +155,47 @@ class Supervisor:
         for one in self._crews.values() if stuck else ():
             crew.end(one, stuck)
         steady = [label for label in self._crews if label in deployments and label in counts]
-        return {label: gone for label in steady if (gone := self._scale(deployments[label], counts[label], now))}
+        settings = self._measure([deployments[label] for label in steady], counts)
+        told = ((deployments[label], counts[label], settings.get(label)) for label in steady)
+        return {one.label: gone for one, seen, kept in told if (gone := self._scale(one, seen, kept, now))}
 
-    def _scale(self, deployment: Wanted, counts: dict[str, Any], now: datetime) -> Crew | None:
+    def _measure(self, steady: Sequence[Wanted], counts: Mapping[str, Any]) -> Mapping[str, Kept]:
+        """Measures what there is, every few seconds; returns the autoscale settings that are to look at it then."""
+        looked = {}
+        for one in steady:
+            cores, memory_bytes = measures.share(one.spec.instance_type)
+            folder, made = stage.folder_of(self._settings.home, one.label), self._crews[one.label]
+            looked[one.label] = Looked(folder, counts[one.label], made.instances, made.pids(), cores, memory_bytes)
+        try:
+            if not self.measures.note(looked, clock.now()):
+                return {}
+        except OSError as error:
+            log.error("what was measured cannot be written: %s", error)
+        with self._db.read() as connection:
+            return autoscaler.enabled(connection)
+
+    def _scale(self, deployment: Wanted, counts: Mapping[str, Any], kept: Kept | None, now: datetime) -> Crew | None:
         """Has as many instances as a deployment needs; returns the workers that were taken away, if any were."""
         label, spec = deployment.label, deployment.spec
         one = self._crews[label]
         if label in self._making or one.is_asleep:
             return None
         wish = self._scaler.wish(label, spec.scale, spec.concurrency, counts, clock.monotonic())
-        before = one.instances
-        if wish is None or wish == before:
-            return None
+        before, why = one.instances, ""
+        kept = kept if spec.scale.is_fixed and wish is None else None
+        if kept and (decision := autoscaler.decide(kept, self.measures, list(self._crews), before, clock.now())):
+            wish, why = decision.instances, f": {decision.reason}"
+        is_new = wish is not None and wish != before
+        gone = Crew(one.generation)
         try:
-            gone = crew.resize(one, wish, now) if wish else crew.sleep(one)
+            if is_new:
+                gone = crew.resize(one, wish, now) if wish else crew.sleep(one)
+                told = f"scaled from {before} to {wish} instances{why}"
+                self._tell(label, told if wish else "nobody asked for long: it sleeps")
+            if kept and (is_new or spec.instances != before):
+                autoscaler.note(self._db, deployment, kept, one.instances, clock.now() if is_new else None)
         except (LazuliteError, OSError) as error:
-            log.error("%s cannot be scaled to %d instances: %s", label, wish, error)
-            return None
-        self._tell(label, f"scaled from {before} to {wish} instances" if wish else "nobody asked for long: it sleeps")
+            log.error("%s cannot be scaled to %s instances: %s", label, wish, error)
         return gone if gone.members else None
 
     def _tell(self, label: str, text: str) -> None:
@@ -232,9 +259,17 @@ class Supervisor:
         for one in deployments:
             folder = stage.folder_of(self._settings.home, one.label)
             found = crew.adopt(one.live_generation, folder / str(one.live_generation) / "workers", now)
-            if found:
+            if found and self._leads_out(found):
+                self._tell(one.label, "it had a network, and is made again without")
+                crew.stop(found, grace_s=0)
+            elif found:
                 self._crews[one.label] = found
         self._end_leftovers({one.label: one.live_generation for one in deployments}, now)
+
+    def _leads_out(self, found: Crew) -> bool:
+        """Tells of workers that began before the network was private."""
+        is_open = any(spec.doors is None for spec in found.specs)
+        return is_open and self._settings.private_network and doors.are_possible()
 
     def _end_leftovers(self, live: dict[str, int], now: datetime) -> None:
         """Ends workers that nobody wants: of generations that were being made, of deployments deleted meanwhile."""
@@ -292,6 +327,7 @@ class Supervisor:
                 folder.mkdir(parents=True, exist_ok=True)
                 if deployment.generation == deployment.first_generation:
                     logs.forget(folder)
+                    measures.forget(folder)
                 return self._bring_up(deployment, write), None
         except LazuliteError as problem:
             error = problem
