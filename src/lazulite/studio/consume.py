@@ -1,67 +1,115 @@
-"""Programs that call an endpoint, to copy."""
+"""Programs that call an endpoint, to copy: they work where they are pasted."""
+
+import json
+import pprint
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from lazulite.ids import WorkspaceId
 
 _PYTHON = """\
 import json
+import urllib.error
 import urllib.request
 
 url = "{url}"
-{credential} = "..."  # {hint}
+{credential} = "{secret}"
+data = {data}
 
-request = urllib.request.Request(
-    url,
-    data=json.dumps({{"data": [1, 2, 3]}}).encode(),
-    headers={{
-        "Content-Type": "application/json",
-        "Authorization": "Bearer " + {credential},{deployment_python}
-    }},
-)
-with urllib.request.urlopen(request) as answer:
-    print(answer.read().decode())
+headers = {{"Content-Type": "application/json", "Authorization": f"Bearer {{{credential}}}"}}
+{header}request = urllib.request.Request(url, json.dumps(data).encode(), headers)
+try:
+    with urllib.request.urlopen(request) as answer:
+        print(answer.read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
 """
 _CURL = """\
-curl '{url}' \\
-  -H "Authorization: Bearer ${credential}" \\
-  -H 'Content-Type: application/json' \\{deployment_curl}
-  -d '{{"data": [1, 2, 3]}}'
+curl {url} \\
+  -H 'Authorization: Bearer {secret}' \\
+  -H 'Content-Type: application/json' \\
+{header}  -d {data}
 """
 _CSHARP = """\
 using System.Net.Http.Headers;
 using System.Text;
 
 var client = new HttpClient();
-var {credential} = "..."; // {hint}
-client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", {credential});{deployment_csharp}
-var body = new StringContent("{{\\"data\\": [1, 2, 3]}}", Encoding.UTF8, "application/json");
+client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "{secret}");
+{header}var body = new StringContent(@"{data}", Encoding.UTF8, "application/json");
 var answer = await client.PostAsync("{url}", body);
-Console.WriteLine(await answer.Content.ReadAsStringAsync());
+Console.WriteLine((int)answer.StatusCode + " " + await answer.Content.ReadAsStringAsync());
 """
 _SDK = """\
+# lazulite run -- python this_file.py
+from pathlib import Path
+
 from azure.ai.ml import MLClient
 from azure.identity import DefaultAzureCredential
 
-ml_client = MLClient(DefaultAzureCredential(), subscription_id, resource_group, workspace)
-print(ml_client.online_endpoints.invoke(endpoint_name="{name}", request_file="request.json"))
+ml_client = MLClient(DefaultAzureCredential(), "{subscription}", "{group}", "{workspace}")
+Path("request.json").write_text({data})
+answer = ml_client.online_endpoints.invoke(endpoint_name="{name}", request_file="request.json"{header})
+print(answer)
 """
-_HINTS = {
-    "Key": ("key", "the endpoint's primary or secondary key"),
-    "AMLToken": ("token", "ml_client.online_endpoints.get_keys(name).access_token"),
-    "AADToken": ("token", 'credential.get_token("https://ml.azure.com/.default").token'),
-}
+_CREDENTIALS = {"Key": "key", "AMLToken": "token", "AADToken": "token"}
+_HEADER = "azureml-model-deployment"
 
 
-def snippets(url: str, auth_mode: str, deployment: str) -> list[tuple[str, str]]:
-    """Returns programs by language. deployment: the one that they name in a header, "" for none."""
-    credential, hint = _HINTS[auth_mode]
-    facts = {
-        "url": url,
-        "name": url.rstrip("/").split("/")[-2],
-        "credential": credential,
-        "hint": hint,
-        "deployment_python": f'\n        # "azureml-model-deployment": "{deployment}",' if deployment else "",
-        "deployment_curl": "",
-        "deployment_csharp": f'\n// client.DefaultRequestHeaders.Add("azureml-model-deployment", "{deployment}");'
-        if deployment
-        else "",
-    }
-    texts = (("Python", _PYTHON), ("curl", _CURL), ("C#", _CSHARP), ("Azure ML SDK", _SDK))
-    return [(language, text.format_map(facts)) for language, text in texts]
+@dataclass(frozen=True)
+class Request:
+    """What a program is to ask. secret: what it signs in with; data: what JSON can say; deployment: "" by traffic."""
+
+    workspace: WorkspaceId
+    endpoint: str
+    url: str
+    auth_mode: str
+    secret: str
+    data: Any
+    deployment: str = ""
+
+
+def snippets(asked: Request) -> list[tuple[str, str]]:
+    """Returns programs that ask an endpoint, by language."""
+    compact = json.dumps(asked.data, ensure_ascii=False)
+    credential, name = _CREDENTIALS[asked.auth_mode], asked.deployment
+    python = pprint.pformat(asked.data, width=100, sort_dicts=False)
+    facts = {"credential": credential, "secret": asked.secret}
+    return [
+        (
+            "Python",
+            _PYTHON.format(
+                **facts, url=asked.url, data=python, header=f'headers["{_HEADER}"] = "{name}"\n' if name else ""
+            ),
+        ),
+        (
+            "curl",
+            _CURL.format(
+                **facts,
+                url=shlex.quote(asked.url),
+                data=shlex.quote(compact),
+                header=f"  -H '{_HEADER}: {name}' \\\n" if name else "",
+            ),
+        ),
+        (
+            "C#",
+            _CSHARP.format(
+                **facts,
+                url=asked.url,
+                data=compact.replace('"', '""'),
+                header=f'client.DefaultRequestHeaders.Add("{_HEADER}", "{name}");\n' if name else "",
+            ),
+        ),
+        (
+            "Azure ML SDK",
+            _SDK.format(
+                subscription=asked.workspace.subscription,
+                group=asked.workspace.resource_group,
+                workspace=asked.workspace.workspace,
+                name=asked.endpoint,
+                data=repr(compact),
+                header=f', deployment_name="{name}"' if name else "",
+            ),
+        ),
+    ]

@@ -5,10 +5,10 @@ import re
 from urllib.parse import quote
 
 from lazulite.artifacts.files import full_disk_is_an_error
-from lazulite.catalog import vm_sizes
+from lazulite.catalog import curated_environments, vm_sizes
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.http.call import JsonObject
-from lazulite.studio import places, records
+from lazulite.studio import origins, places, records
 from lazulite.studio import shown as s
 from lazulite.studio.html import Html, div, input_, label, span
 from lazulite.studio.inside import segment
@@ -33,6 +33,8 @@ def run(raw_data):
 '''
 _SHORTEST = 3
 _OFFERED = 200
+_COLORS = ("blue", "green")
+_ANONYMOUS = "CliV2"  # what the SDK calls an environment that was written into a job or a deployment
 _NAME = re.compile(r"[^a-z0-9-]+")
 
 
@@ -44,34 +46,47 @@ def button(visit: Visit, model: str, *, primary: bool = False, endpoint: str = "
 
 def show_deploy(visit: Visit) -> Html:
     """Shows the form that deploys a model."""
-    model, endpoint = visit.asked("model"), visit.asked("endpoint")
-    models = _models(visit)
-    models = models if not model or model in models else [model, *models]
-    chosen = model or (models[0] if models else "")
+    models, endpoint = _models(visit), visit.asked("endpoint")
+    chosen = visit.asked("model", models[0] if models else "")
+    models = models if not chosen or chosen in models else [chosen, *models]
     guess = _NAME.sub("-", (endpoint or chosen.partition(":")[0] or "endpoint").lower()).strip("-")[:24]
     suggested = guess if len(guess) >= _SHORTEST else f"{guess}-endpoint"
+    properties = origins.asset(visit, "models", chosen) if chosen else {}
     sizes = [one.name for one in vm_sizes.sizes() if one.is_online]
+    again = visit.link("/_studio/deploy", endpoint=endpoint)  # another model has another script and environment
+    taken, has_traffic = _there_is(visit, suggested)
+    name = next(one for one in (*_COLORS, f"deployment-{len(taken) + 1}") if one not in taken)
     return s.form_sheet(
         visit.link("/_studio/deploy"),
         div(
             s.field("Endpoint", "endpoint", suggested, required=True, hint="A new one, or one that is there."),
-            s.field("Deployment", "deployment", "blue", required=True),
+            s.field("Deployment", "deployment", name, required=True),
             class_="pair",
         ),
-        s.choice("Model", "model", [("", "none"), *((one, one) for one in models)], chosen),
-        _choice_of_environments(visit),
-        s.area(
-            "Scoring script", "script", _script_for(visit, chosen), rows=9, hint="score.py. MLflow models need none."
-        ),
+        s.choice("Model", "model", [("", "none"), *((one, one) for one in models)], chosen, again=again),
+        _choice_of_environments(visit, properties),
+        s.area("Scoring script", "script", _script_for(visit, properties), rows=9, hint="MLflow models need none."),
         div(
             s.choice("Size", "size", sizes, _DEFAULT_SIZE),
             s.field("Instances", "instances", "1", type="number", min=1, max=20),
             class_="pair",
         ),
-        label(input_(type="checkbox", name="traffic", value="1", checked=True), span(" Give it all traffic")),
+        label(
+            input_(type="checkbox", name="traffic", value="1", checked=not has_traffic), span(" Give it all traffic")
+        ),
         heading="Deploy a model",
         press="Deploy",
     )
+
+
+def _there_is(visit: Visit, endpoint: str) -> tuple[set[str], bool]:
+    """Returns the names of an endpoint's deployments, none where it is not there yet, and whether it has traffic."""
+    where = f"onlineEndpoints/{segment(endpoint)}"
+    try:
+        traffic = visit.api.get(where)["properties"]["traffic"]
+        return {str(one["name"]).lower() for one in visit.api.list(f"{where}/deployments")}, any(traffic.values())
+    except LazuliteError:
+        return set(), False
 
 
 def _models(visit: Visit) -> list[str]:
@@ -79,42 +94,38 @@ def _models(visit: Visit) -> list[str]:
     return [f"{one['name']}:{one['latest']}" for one in found if one["latest"]]
 
 
-def _choice_of_environments(visit: Visit) -> Html:
-    found = visit.api.list("environments")
-    names = [f"{one['name']}@latest" for one in found if not one["name"].startswith("CliV2")]
-    options = [("", "none: the model is served by its type"), *((one, one) for one in names)]
-    return s.choice("Environment", "environment", options, names[0] if names else "")
+def _choice_of_environments(visit: Visit, model: JsonObject) -> Html:
+    """Offers the environment of the job that made the model first, then the workspace's own, then Azure's."""
+    made_in = str(origins.job(visit, model).get("environmentId") or "")
+    found = records.assets(visit, "environments", limit=_OFFERED)
+    own = [f"{one['name']}@latest" for one in found if not one["name"].startswith(_ANONYMOUS)]
+    every = curated_environments.curated_environments()
+    curated = [f"azureml://registries/azureml/environments/{one.name}/versions/{one.latest}" for one in every]
+    options = [
+        *([(made_in, f"{_label(made_in)}, of the job that made the model")] if made_in else []),
+        *((one, one) for one in own),
+        ("", "none: the model is served by its type"),
+        *((one, f"{_label(one)}, Azure's own") for one in curated),
+    ]
+    needs_none = model.get("modelType") in ("mlflow_model", "triton_model")
+    return s.choice("Environment", "environment", options, "" if needs_none else options[0][0])
 
 
-def _script_for(visit: Visit, model: str) -> str:
+def _label(reference: str) -> str:
+    name, _, version = reference.rpartition("/environments/")[2].partition("/versions/")
+    return f"{name}:{version}"
+
+
+def _script_for(visit: Visit, model: JsonObject) -> str:
     """Returns the scoring script that came with the model or with the code of the job that made it, or a beginning."""
-    if not model:
-        return _TEMPLATE
-    name, _, version = model.partition(":")
-    try:
-        properties = visit.api.get(f"models/{segment(name)}/versions/{segment(version)}")["properties"]
-        if properties["modelType"] == "mlflow_model":
-            return ""
-        found = [str(properties["modelUri"]), *_code_of(visit, properties.get("jobName"))]
-    except LazuliteError:
-        return _TEMPLATE
-    for uri in found:
+    if model.get("modelType") == "mlflow_model":
+        return ""
+    for uri in origins.folders(visit, model):
         try:
             return places.find(visit, places.below(uri, _SCRIPT)).read_text(encoding="utf-8")
         except (LazuliteError, OSError, UnicodeDecodeError):
             continue
     return _TEMPLATE
-
-
-def _code_of(visit: Visit, job: str | None) -> list[str]:
-    """Returns where the code of a job is, [] of one that has none."""
-    if not job:
-        return []
-    code = str(visit.api.get(f"jobs/{segment(job)}")["properties"].get("codeId") or "")
-    if not code:
-        return []
-    name, version = code.rstrip("/").split("/")[-3], code.rstrip("/").split("/")[-1]
-    return [str(visit.api.get(f"codes/{name}/versions/{version}")["properties"]["codeUri"])]
 
 
 def do_deploy(visit: Visit) -> JsonObject:
@@ -152,8 +163,8 @@ def _versioned(reference: str) -> str:
 
 
 def _environment_id(visit: Visit, reference: str) -> str | None:
-    if not reference:
-        return None
+    if "/" in reference or not reference:
+        return reference or None
     name, _, _ = reference.partition("@")
     latest = visit.api.get(f"environments/{segment(name)}")["properties"]["latestVersion"]
     return f"{visit.workspace}/environments/{name}/versions/{latest}"

@@ -1,12 +1,13 @@
 """One real-time endpoint: its deployments and traffic, its keys, a test, what it answered, its logs."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lazulite.errors import BadRequest
 from lazulite.http.call import JsonObject
-from lazulite.studio import consume, curves, deploy, endpoints, logs, records, traffic, variables
+from lazulite.studio import consume, curves, deploy, endpoints, logs, mirror, records, scoring, traffic, variables
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, button, div, element, form, input_, join, pre, span, strong
 from lazulite.studio.inside import segment
@@ -14,7 +15,10 @@ from lazulite.studio.layout import shown
 from lazulite.studio.visit import Visit, act
 
 _SETTLED = ("Succeeded", "Failed")
-_SCORE = element("lz-score")
+_SCORE, _SHARES = element("lz-score"), element("lz-shares")
+_NO_SAMPLE = '{"data": [[1, 2, 3]]}'
+_SAMPLE_LIMIT_S = 0.5  # a page that is to be read at once waits no longer for a swagger
+_HIDDEN = "••••••"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Endpoint:
         shares = self.properties["traffic"]
         return max(names, key=lambda name: shares.get(name.lower(), 0), default="")
 
+    @property
+    def deployment(self) -> JsonObject | None:
+        """Returns the deployment that is looked at, None where there is none."""
+        return next((one for one in self.deployments if one["name"] == self.chosen), None)
+
     def link(self, **query: str) -> str:
         """Returns the address of a part of its page."""
         return endpoints.address(self.visit, self.name, **query)
@@ -70,6 +79,7 @@ def show(visit: Visit) -> tuple[str, Html]:
         "Test": test,
         "Consume": consume_tab,
         "Traffic": traffic_tab,
+        "Mirror": mirror_tab,
         "Logs": logs_tab,
         "Environment": environment_tab,
         "Definition": definition,
@@ -120,7 +130,7 @@ def _deployment(found: Endpoint, one: JsonObject) -> Html:
     scale = form(
         s.hidden("deployment", one["name"]),
         input_(type="number", name="instances", value=one["sku"]["capacity"], min=1, max=20, aria_label="Instances"),
-        button("Scale", class_="quiet"),
+        button("Scale"),
         method="post",
         action=_action(found, "scale"),
         data_act=True,
@@ -168,31 +178,21 @@ def _making(found: Endpoint, one: JsonObject) -> Html:
 
 def _shares(found: Endpoint) -> Html:
     shares = found.properties["traffic"]
-    sliders = []
-    for one in found.deployments:
-        name, share = one["name"], shares.get(one["name"].lower(), 0)
-        output = f"share-{name}"
-        slider = input_(
-            type="range",
-            name=f"share.{name}",
-            value=share,
-            min=0,
-            max=100,
-            step=1,
-            data_shown=output,
-            aria_label=f"Traffic to {name}",
-        )
-        sliders.append(div(strong(name), slider, span(f"{share} %", id=output), class_="slide"))
+    by_name = {one["name"]: shares.get(one["name"].lower(), 0) for one in found.deployments}
     mirror = found.properties.get("mirrorTraffic") or {}
     mirrored = next(iter(mirror), "")
     options = [("", "nobody"), *((one["name"].lower(), one["name"]) for one in found.deployments)]
+    hint = "It gets copies of what the others are asked. Callers never see its answers; the Mirror tab compares them."
     body = form(
-        sliders,
+        None if any(by_name.values()) else s.muted("No traffic yet: requests must name a deployment."),
+        _SHARES(shares=json.dumps(by_name)),
         div(
-            s.choice("Mirror to", "mirror", options, mirrored, hint="It gets copies; its answers go nowhere."),
+            s.choice("Mirror to", "mirror", options, mirrored, hint=hint),
             s.field("Percent", "percent", str(mirror.get(mirrored, 10)), type="number", min=0, max=50),
             class_="pair",
-        ),
+        )
+        if len(found.deployments) > 1
+        else None,
         div(button("Apply", class_="primary"), class_="buttons"),
         method="post",
         action=_action(found, "traffic"),
@@ -231,11 +231,11 @@ def _keys(found: Endpoint) -> Html | None:
             s.mono(f"{keys[name][:6]}…"),
             s.copy(keys[name]),
             s.does(
-                "New",
+                "Replace",
                 _action(found, "key"),
                 s.hidden("key", which),
                 tone="quiet",
-                sure=f"Replace the {which.lower()} key?",
+                sure=f"Replace the {which.lower()} key? The old one is refused at once.",
             ),
             class_="chips",
         )
@@ -255,34 +255,61 @@ def test(found: Endpoint) -> Html:
 
 
 def consume_tab(found: Endpoint) -> Html:
-    """Shows programs that call the endpoint."""
-    properties = found.properties
-    snippets = consume.snippets(properties["scoringUri"], properties["authMode"], found.chosen)
-    return div([s.card(language, s.source(text)) for language, text in snippets], class_="stack")
+    """Shows programs that call the endpoint. Its credential is hidden in what is shown, not in what is copied."""
+    visit, properties = found.visit, found.properties
+    one = found.deployment
+    text = scoring.sample_of(visit, found.body, one, _SAMPLE_LIMIT_S) if one else ""
+    try:
+        data = json.loads(text or _NO_SAMPLE)
+    except ValueError:  # a file that shows something else
+        data = json.loads(_NO_SAMPLE)
+    secret = scoring.credential(visit, found.body)
+    assert visit.workspace
+    asked = consume.Request(
+        visit.workspace,
+        found.name,
+        properties["scoringUri"],
+        properties["authMode"],
+        secret,
+        data,
+        "" if any(properties["traffic"].values()) else found.chosen,
+    )
+    hidden = consume.snippets(replace(asked, secret=_HIDDEN))
+    cards = [
+        s.card(language, s.source(shown, copied=copied))
+        for (language, shown), (_, copied) in zip(hidden, consume.snippets(asked), strict=True)
+    ]
+    said = "Ready to run: what you copy has the credential in it." if secret else None
+    return div(s.muted(said), cards, class_="stack")
 
 
 def traffic_tab(found: Endpoint) -> Html:
     """Shows what each deployment has answered since the gateway began, and how that goes on."""
-    counted = traffic.counted(found.visit, found.name)
     rows = []
-    for name, one in counted.items():
-        statuses = ", ".join(f"{count:,} × {status}" for status, count in one["statuses"].items())
-        mirrored = (
-            f"{one['mirrored']:,} copies, {one['not_mirrored']:,} left out"
-            if one["mirrored"] or one["not_mirrored"]
-            else ""
-        )
-        rows.append(
-            s.row(strong(name), f"{one['requests']:,}", statuses, *traffic.percentiles(one), mirrored, key=name)
-        )
-    headings = ["Deployment", "Requests", "Answers", "half within", "95 % within", "Mirrored"]
+    for name, one in traffic.counted(found.visit, found.name).items():
+        statuses = [span(f"{count:,} × {status}", class_="chip") for status, count in one["statuses"].items()]
+        copies = f"{one['mirrored']:,}" if one["mirrored"] or one["not_mirrored"] else "–"
+        cells = [s.figure(cell) for cell in (f"{one['requests']:,}", *traffic.percentiles(one), copies)]
+        left_out = f"{one['not_mirrored']:,} left out" if one["not_mirrored"] else ""
+        rows.append(s.row(strong(name), div(statuses, class_="chips"), *cells, s.muted(left_out), key=name))
+    figures = [s.figure(words) for words in ("Requests", "Half within", "95 % within", "Copied on")]
+    headings = ["Deployment", "Answers", *figures, ""]
     address = found.visit.link("/_studio/traffic", endpoint=found.name)
-    nothing = "Nobody has asked yet. What is asked shows here while this page is open."
+    waiting = "Curves are drawn of the requests that come while this page is open."
     return div(
-        s.card("Since the gateway began", s.grid(headings, rows, empty=s.muted(nothing)), class_="flush"),
-        curves.plots(address, live=True, empty=nothing, plain=True),
+        s.card(
+            "Since the gateway began",
+            div(s.grid(headings, rows, empty=s.muted("No request has come yet.")), data_poll=True),
+            class_="flush",
+        ),
+        curves.plots(address, live=True, empty=waiting, plain=True),
         class_="stack",
     )
+
+
+def mirror_tab(found: Endpoint) -> Html:
+    """Shows how the answers to mirrored requests compare with those that callers got."""
+    return mirror.cards(found.visit, found.name, found.deployments)
 
 
 def logs_tab(found: Endpoint) -> Html:
@@ -306,7 +333,8 @@ def environment_tab(found: Endpoint) -> Html:
     """Shows what a deployment's workers run in: the interpreter, its packages, every variable with its origin."""
     if not found.deployments:
         return s.empty("There is no deployment yet.")
-    one = next(each for each in found.deployments if each["name"] == found.chosen)
+    one = found.deployment
+    assert one
     tabs = [(each["name"], found.link(tab="environment", deployment=each["name"])) for each in found.deployments]
     told = records.workers_told(found.visit, f"{found.name}/{found.chosen}")
     if not told:

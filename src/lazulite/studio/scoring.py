@@ -9,11 +9,14 @@ from lazulite.errors import BadRequest, LazuliteError, Unavailable
 from lazulite.http.call import JsonObject, Reply
 from lazulite.identity import tokens
 from lazulite.identity.environment import CLIENT, TENANT
+from lazulite.studio import sample
 from lazulite.studio.inside import segment
 from lazulite.studio.visit import Visit, data
 
 _AUDIENCE = "https://ml.azure.com"
-_LIMIT_S = 190
+_LIMIT_S, _SAMPLE_LIMIT_S = 190, 10
+_MOST_HEADERS = 8000
+_HEADER = "azureml-model-deployment"
 _METHODS = ("POST", "GET", "PUT", "DELETE")
 
 
@@ -28,20 +31,20 @@ def post(visit: Visit) -> Reply:
     path = visit.asked("path") or "/score"
     if method not in _METHODS or not path.startswith("/") or not path.isprintable() or " " in path:
         raise BadRequest(f"{method} {path} cannot be asked.", target="path")
-    headers = {"authorization": f"Bearer {_credential(visit, endpoint)}"}
+    headers = {"authorization": f"Bearer {credential(visit, endpoint)}"}
     if visit.asked("type"):
         headers["content-type"] = visit.asked("type")
     if deployment:
-        headers["azureml-model-deployment"] = deployment
+        headers[_HEADER] = deployment
     body = visit.call.raw if method in ("POST", "PUT") else None
-    return _ask(endpoint["properties"]["scoringUri"], method, path, body, headers)
+    return _ask(endpoint["properties"]["scoringUri"], method, path, body, headers, _LIMIT_S)
 
 
-def _ask(uri: str, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+def _ask(uri: str, method: str, path: str, body: bytes | None, headers: dict[str, str], limit_s: float) -> Reply:
     address = urlsplit(uri)
     base = address.path.rpartition("/")[0]
     began = clock.monotonic()
-    link = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_LIMIT_S)
+    link = http.client.HTTPConnection(address.hostname or "", address.port, timeout=limit_s)
     try:
         link.request(method, base + path, body, headers)
         answer = link.getresponse()
@@ -52,18 +55,19 @@ def _ask(uri: str, method: str, path: str, body: bytes | None, headers: dict[str
         ) from error
     finally:
         link.close()
+    headers_told = json.dumps(dict(answer.headers.items()))
     told = {
         "x-answer-status": str(answer.status),
         "x-answer-type": answer.headers.get("content-type", ""),
         "x-answer-ms": f"{(clock.monotonic() - began) * 1000:.0f}",
-        "x-answer-headers": json.dumps(dict(answer.headers.items()))[:4000],
+        "x-answer-headers": headers_told if len(headers_told) <= _MOST_HEADERS else "{}",
         "content-type": "application/octet-stream",
         "x-content-type-options": "nosniff",
     }
     return Reply(content, 200, told)
 
 
-def _credential(visit: Visit, endpoint: JsonObject) -> str:
+def credential(visit: Visit, endpoint: JsonObject) -> str:
     """Returns what opens an endpoint: its key, a token of its own, or one of Entra's, as its auth mode asks."""
     where, mode = f"onlineEndpoints/{segment(endpoint['name'])}", endpoint["properties"]["authMode"]
     if mode == "Key":
@@ -75,31 +79,27 @@ def _credential(visit: Visit, endpoint: JsonObject) -> str:
     )
 
 
-def sample(visit: Visit) -> Reply:
-    """Answers `{sample}`: a body that the endpoint's own swagger gives as its example, "" where it gives none."""
-    endpoint = visit.api.get(f"onlineEndpoints/{segment(visit.asked('endpoint'))}")
-    headers = {"authorization": f"Bearer {_credential(visit, endpoint)}"}
-    if visit.asked("deployment"):
-        headers["azureml-model-deployment"] = visit.asked("deployment")
+def show_sample(visit: Visit) -> Reply:
+    """Answers `{sample}`: the text of a body that the deployment understands, "" where nothing tells of one."""
+    where = f"onlineEndpoints/{segment(visit.asked('endpoint'))}"
+    deployment = visit.api.get(f"{where}/deployments/{segment(visit.asked('deployment'))}")
+    return Reply({"sample": sample_of(visit, visit.api.get(where), deployment, _SAMPLE_LIMIT_S)})
+
+
+def sample_of(visit: Visit, endpoint: JsonObject, deployment: JsonObject, limit_s: float) -> str:
+    """Returns a body that a deployment understands, "" where nothing tells of one.
+
+    Its swagger is asked first, for so long at most; then files are looked for.
+    """
+    headers = {"authorization": f"Bearer {credential(visit, endpoint)}", _HEADER: str(deployment["name"])}
     try:
-        reply = _ask(endpoint["properties"]["scoringUri"], "GET", "/swagger.json", None, headers)
-        told = json.loads(reply.body)
+        reply = _ask(endpoint["properties"]["scoringUri"], "GET", "/swagger.json", None, headers, limit_s)
+        example = sample.of_swagger(json.loads(reply.body))
     except (LazuliteError, ValueError):
-        return Reply({"sample": ""})
-    example = _example(told)
-    return Reply({"sample": json.dumps(example, indent=2, ensure_ascii=False) if example is not None else ""})
+        example = None
+    if example is not None:
+        return json.dumps(example, indent=2, ensure_ascii=False)
+    return sample.beside(visit, deployment)
 
 
-def _example(swagger: object) -> object | None:
-    """Finds the first `example` of a schema in a swagger document."""
-    if isinstance(swagger, dict):
-        if "example" in swagger:
-            found: object = swagger["example"]
-            return found
-        return next((one for value in swagger.values() if (one := _example(value)) is not None), None)
-    if isinstance(swagger, list):
-        return next((one for value in swagger if (one := _example(value)) is not None), None)
-    return None
-
-
-ROUTES = (data("POST", "/_studio/score", post), data("GET", "/_studio/sample", sample))
+ROUTES = (data("POST", "/_studio/score", post), data("GET", "/_studio/sample", show_sample))

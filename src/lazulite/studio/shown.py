@@ -233,11 +233,19 @@ def area(words: str, name: str, value: str = "", *, hint: str = "", rows: int = 
     return label(span(words), given, span(hint, class_="hint") if hint else None, class_="field")
 
 
-def choice(words: str, name: str, options: Sequence[str | tuple[str, str]], chosen: str = "", hint: str = "") -> Html:
-    """Makes a labelled choice: values, or (value, words)."""
+def choice(
+    words: str,
+    name: str,
+    options: Sequence[str | tuple[str, str]],
+    chosen: str = "",
+    *,
+    hint: str = "",
+    again: str | None = None,
+) -> Html:
+    """Makes a labelled choice: values, or (value, words). again: where its sheet is fetched anew for another value."""
     pairs = [(one, one) if isinstance(one, str) else one for one in options]
     listed = [option(shown, value=value, selected=value == chosen) for value, shown in pairs]
-    given = select(listed, name=name)
+    given = select(listed, name=name, data_again=again)
     return label(span(words), given, span(hint, class_="hint") if hint else None, class_="field")
 
 
@@ -246,9 +254,9 @@ def hidden(name: str, value: str) -> Html:
     return input_(type="hidden", name=name, value=value)
 
 
-def source(text: str, heading: str = "") -> Html:
-    """Shows text as it is: code, YAML, a lock."""
-    return div(muted(heading) if heading else None, pre(code(text)), copy(text), class_="source")
+def source(text: str, heading: str = "", *, copied: str = "") -> Html:
+    """Shows text as it is: code, YAML, a lock. copied: what its button copies, if not that."""
+    return div(muted(heading) if heading else None, pre(code(text)), copy(copied or text), class_="source")
 
 
 def fold(words: Child, *content: Child, is_open: bool = False, id: str | None = None) -> Html:

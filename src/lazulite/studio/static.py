@@ -9,7 +9,7 @@ from lazulite.http.call import Call, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 
-MODULES = ("live.js", "palette.js", "log.js", "chart.js", "files.js", "score.js")
+MODULES = ("live.js", "palette.js", "log.js", "chart.js", "files.js", "score.js", "shares.js")
 _KINDS = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 
 

@@ -4,9 +4,14 @@
 import { ask, pace, say, span } from "./shared.js";
 
 const HIDDEN_MS = 15000;
+const MOST_PATIENCE_MS = 4000;
+const PAGE = Math.random().toString(36).slice(2); // by which the platform counts how many pages are open
 let last = document.getElementById("main")?.dataset.live ?? "";
 let isDown = false;
 let refreshing = null;
+let patience = 0; // of a page that was fetched and had not changed, though something else had
+let notBefore = 0;
+const seen = new MutationObserver(() => {});
 
 /** Makes one element's children like another's, keeping what the reader is in: focus, scroll, opened parts. */
 export function morph(now, wanted) {
@@ -44,6 +49,7 @@ function update(now, wanted) {
     if (now.data !== wanted.data) now.data = wanted.data;
     return;
   }
+  if (now.nodeName === "TIME" && now.dateTime === wanted.dateTime) return; // its words are told by the clock
   if (now.dataset.keep !== undefined && now.isEqualNode(wanted)) return;
   if (now.dataset.keep !== undefined && (now.open || now.contains(document.activeElement))) return;
   for (const { name, value } of [...wanted.attributes]) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
@@ -63,7 +69,10 @@ export async function refresh() {
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     const main = page.getElementById("main");
     if (main && document.getElementById("main").dataset.live !== undefined) {
+      seen.takeRecords();
       morph(document.getElementById("main"), main);
+      patience = seen.takeRecords().length ? 0 : Math.min(MOST_PATIENCE_MS, 2 * patience + pace.ms);
+      notBefore = performance.now() + patience;
       last = main.dataset.live;
       document.title = page.title;
       tick();
@@ -76,7 +85,7 @@ export async function refresh() {
 async function pulse() {
   let pause = document.hidden ? HIDDEN_MS : pace.ms;
   try {
-    const reply = await fetch("/_studio/pulse", { credentials: "same-origin" });
+    const reply = await fetch(`/_studio/pulse?page=${PAGE}`, { credentials: "same-origin" });
     if (!reply.ok) throw new Error(String(reply.status));
     const { state, pause_ms } = await reply.json();
     pace.ms = pause_ms;
@@ -84,7 +93,8 @@ async function pulse() {
     if (isDown) say("The platform is back.");
     isDown = false;
     const moves = document.querySelector("[data-poll]"); // shows a file, which no transaction tells of
-    if ((state !== last || moves) && !document.hidden) await refresh();
+    const isDue = performance.now() >= notBefore;
+    if (((state !== last && isDue) || moves) && !document.hidden) await refresh();
   } catch {
     if (!isDown) say("The platform does not answer; this page goes on when it is back.", "bad");
     isDown = true;
@@ -160,6 +170,7 @@ document.addEventListener("change", (event) => {
   if (target.matches("select[data-workspace]")) location.href = `/?wsid=${encodeURIComponent(target.value)}`;
   if (target.matches("[data-submit]")) target.form.requestSubmit();
   if (target.matches("[data-pick]")) showPicked();
+  if (target.matches("[data-again]")) again(target);
 });
 
 let typing = 0;
@@ -169,7 +180,6 @@ document.addEventListener("input", (event) => {
     clearTimeout(typing);
     typing = setTimeout(() => narrow(target.form), 250);
   }
-  if (target.matches("[data-shown]")) document.getElementById(target.dataset.shown).textContent = `${target.value} %`;
 });
 
 /** Shows what a filter's form asks for, without leaving the page. */
@@ -207,6 +217,18 @@ async function openSheet(button) {
     say(error.message, "bad");
   } finally {
     button.disabled = false;
+  }
+}
+
+/** Fetches an open sheet anew for what was chosen in it. */
+async function again(choice) {
+  const url = new URL(choice.dataset.again, location.href);
+  url.searchParams.set(choice.name, choice.value);
+  try {
+    const page = new DOMParser().parseFromString(await (await ask(url.href)).text(), "text/html");
+    choice.closest("dialog").replaceChildren(...page.querySelector("dialog").childNodes);
+  } catch (error) {
+    say(error.message, "bad");
   }
 }
 
@@ -255,4 +277,8 @@ const opened = document.getElementById(location.hash.slice(1));
 if (opened instanceof HTMLDialogElement) opened.showModal();
 tick();
 setInterval(tick, 1000);
-if (document.getElementById("main")?.dataset.live !== undefined) pulse();
+const main = document.getElementById("main");
+if (main?.dataset.live !== undefined) {
+  seen.observe(main, { subtree: true, childList: true, attributes: true, characterData: true });
+  pulse();
+}
