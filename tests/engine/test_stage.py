@@ -63,6 +63,14 @@ def test_an_input_is_copied_where_it_cannot_be_shown_or_is_to_be_downloaded(stag
     assert (data / "deep" / "x.csv").read_text() == "a,b\n"
 
 
+def test_a_copy_comes_to_an_end_where_a_job_left_links_that_do_not(staged, data):
+    (data / "latest").symlink_to("deep")
+    (data / "deep" / "all").symlink_to("..")
+    found, _ = staged(**folder_input("Download"))
+    copy = found.folder / "inputs" / "d"
+    assert (copy / "latest" / "x.csv").read_text() == "a,b\n" and (copy / "deep" / "all").is_symlink()
+
+
 def test_an_mltable_is_its_folder(staged, data):
     (data / "MLTable").write_text("paths: [{file: ./deep/x.csv}]")
     found, _ = staged(**folder_input(kind="mltable"))

@@ -9,6 +9,7 @@ from typing import Any
 from lazulite import fields
 from lazulite.arm import uploads
 from lazulite.arm.components import REFERENCES
+from lazulite.artifacts.copies import copy_folder
 from lazulite.artifacts.locate import locate
 from lazulite.artifacts.refs import container_path
 from lazulite.errors import BadRequest, Conflict, NotFound
@@ -122,7 +123,7 @@ class _Sharing:
         folder = container_path(home, account, container)
         folder.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            shutil.copytree(path, folder / path.name)
+            copy_folder(path, folder / path.name)
         else:
             shutil.copy(path, folder / path.name)
         return uploads.blob_uri(account, container, path.name)
