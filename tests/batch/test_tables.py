@@ -1,13 +1,15 @@
 """Tables and models of MLflow: rows handed out as DataFrames by bytes, by keys, by file, with the real pandas."""
 
 import json
+import re
 import subprocess
 import textwrap
+import venv
 
 import pytest
 
 from lazulite.batch import tables
-from lazulite.errors import NotImplementedHere
+from lazulite.errors import BadRequest, NotImplementedHere
 
 COUNTED = """
     import pandas as pd
@@ -164,9 +166,32 @@ def test_what_is_not_done_to_tables_here_is_refused_by_name(tmp_path):
         tables.read(str(tmp_path))
 
 
-def test_an_environment_without_pandas_is_told_so(batch):
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ("read_delimited", "transformations that are no list"),
+        ({"read_delimited": {}}, "transformations that are no list"),
+        ([{}], "neither a name nor a name with its options: {}"),
+        ([{"read_delimited": {}, "drop_columns": "a"}], "neither a name nor a name"),
+        ([3], "neither a name nor a name with its options: 3"),
+        ([{"read_delimited": ","}], "read_delimited of the input's MLTable must have options by name, but has ','"),
+        (["drop_columns"], "drop_columns of the input's MLTable must have a name or a list of names, but has None"),
+        ([{"keep_columns": ["a", 1]}], "must have a name or a list of names"),
+        ([{"extract_columns_from_partition_format": {}}], "must have a text, as"),
+        ([{"extract_columns_from_partition_format": "/{a}/{a}.csv"}], "is none: redefinition of group name 'a'"),
+    ],
+)
+def test_transformations_that_are_none_are_told_in_words(tmp_path, steps, words):
+    (tmp_path / "MLTable").write_text(json.dumps({"paths": [{"file": "x.csv"}], "transformations": steps}))
+    with pytest.raises(BadRequest, match=re.escape(words)):
+        tables.read(str(tmp_path))
+
+
+def test_an_environment_without_pandas_is_told_so(batch, tmp_path):
+    venv.create(tmp_path / "bare", symlinks=True)
     files = {"one.csv": CSV, "MLTable": mltable({"read_delimited": {}})}
-    job = batch("def run(mini_batch):\n    return mini_batch", files, is_table=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    job = batch("def run(mini_batch):\n    return mini_batch", files, python=python, is_table=True)
     assert job.run() == 1
     assert "the environment has no pandas: add it to the environment" in job.result["message"]
 

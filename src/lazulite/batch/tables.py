@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lazulite.batch import listing
 from lazulite.batch.order import Order
 from lazulite.engine import mltables
-from lazulite.errors import NotImplementedHere
+from lazulite.errors import BadRequest, NotImplementedHere
 
 _KINDS = {"read_delimited": "delimited", "read_json_lines": "json_lines", "read_parquet": "parquet"}
 _PATH = "Path"  # that it is relative to the table: Source: guess.
@@ -83,27 +81,34 @@ def described(table: Mapping[str, Any], keys: Mapping[str, Any]) -> str:
 def read(folder: str) -> Table:
     """Reads a folder's MLTable. Raises BadRequest for what is none, NotImplementedHere for what cannot be done here."""
     made: dict[str, Any] = {"kind": "", "patterns": tuple(mltables.patterns(Path(folder)))}
-    said = yaml.safe_load(Path(folder, "MLTable").read_text(encoding="utf-8"))
-    for step in said.get("transformations") or ():
-        name, options = (step, {}) if isinstance(step, str) else next(iter(step.items()))
+    for name, options in mltables.transformations(Path(folder)):
         made.update(_step(name, options))
     return Table(**made)
 
 
 def _step(name: str, options: Any) -> dict[str, Any]:
     if name in _KINDS:
+        _check(name, options, options is None or isinstance(options, dict), "options by name")
         return {"kind": _KINDS[name], "options": options or {}}
     if name in ("keep_columns", "drop_columns"):
-        columns = (options,) if isinstance(options, str) else tuple(options)
-        return {name.removesuffix("_columns"): columns}
+        columns = [options] if isinstance(options, str) else options
+        is_names = isinstance(columns, list) and all(isinstance(one, str) for one in columns)
+        _check(name, options, is_names, "a name or a list of names")
+        return {name.removesuffix("_columns"): tuple(columns)}
     if name == _PARTITION:
-        text = options["partition_format"] if isinstance(options, dict) else options
-        return {"columns": Columns(_partition_pattern(text))}
+        text = options.get("partition_format") if isinstance(options, dict) else options
+        _check(name, options, isinstance(text, str), "a text, as /{Shop}/{Day:yyyy/MM/dd}/sales.csv")
+        return {"columns": Columns(_partition_pattern(str(text)))}
     known = ", ".join((*_KINDS, "keep_columns", "drop_columns", _PARTITION))
     raise NotImplementedHere(
         f"The MLTable of the input has the transformation {name}; in parallel jobs Lazulite does {known}.",
         hint="Do the rest in run(), or in a step before.",
     )
+
+
+def _check(name: str, options: Any, is_fine: bool, wanted: str) -> None:
+    if not is_fine:
+        raise BadRequest(f"The transformation {name} of the input's MLTable must have {wanted}, but has {options!r}.")
 
 
 def _partition_pattern(text: str) -> re.Pattern[str]:
@@ -114,7 +119,10 @@ def _partition_pattern(text: str) -> re.Pattern[str]:
         if name:
             inner = re.sub(r"[A-Za-z]+", lambda digits: rf"\d{{{len(digits[0])}}}", form) if form else "[^/]+"
             made += f"(?P<{name}>{inner})"
-    return re.compile(made)
+    try:
+        return re.compile(made)
+    except re.error as error:
+        raise BadRequest(f'The partition format "{text}" of the input\'s MLTable is none: {error}.') from error
 
 
 def parts(order: Order, table: Table) -> Iterator[dict[str, Any]]:

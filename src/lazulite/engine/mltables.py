@@ -1,6 +1,6 @@
-"""Which files an MLTable file names. Reads no rows and no transformations: those are for whoever opens the files.
+"""What an MLTable file says: which files it names, and what is to be done to them. Reads no rows.
 
-Source: learn.microsoft.com/azure/machine-learning/reference-yaml-mltable, paths.
+Source: learn.microsoft.com/azure/machine-learning/reference-yaml-mltable, paths and transformations.
 """
 
 import os
@@ -12,6 +12,7 @@ import yaml
 
 from lazulite.errors import BadRequest, NotImplementedHere
 
+_AS_IN = "Write `transformations:`, and below it `- read_delimited: {delimiter: ','}`."
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -20,13 +21,40 @@ def patterns(folder: Path) -> list[re.Pattern[str]]:
 
     Raises BadRequest for what is no MLTable, NotImplementedHere for one whose paths lie elsewhere.
     """
-    try:
-        said = yaml.safe_load((folder / "MLTable").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadRequest(f"The MLTable of the input cannot be read: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("paths"), list):
+    said = _read(folder)
+    if not isinstance(said.get("paths"), list):
         raise BadRequest("The MLTable of the input has no list called paths.")
     return [_pattern(one) for one in said["paths"]]
+
+
+def transformations(folder: Path) -> list[tuple[str, Any]]:
+    """Returns the name and the options of each transformation, in order; None for no options. Raises BadRequest."""
+    given = _read(folder).get("transformations") or []
+    if not isinstance(given, list):
+        raise BadRequest("The MLTable of the input has transformations that are no list.", hint=_AS_IN)
+    return [_transformation(one) for one in given]
+
+
+def _transformation(given: Any) -> tuple[str, Any]:
+    if isinstance(given, str):
+        return given, None
+    if isinstance(given, dict) and len(given) == 1 and isinstance(next(iter(given)), str):
+        name, options = next(iter(given.items()))
+        return name, options
+    raise BadRequest(
+        f"The MLTable of the input has a transformation that is neither a name nor a name with its options: {given!r}.",
+        hint=_AS_IN,
+    )
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load((folder / "MLTable").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise BadRequest(f"The MLTable of the input cannot be read: {error}") from error
+    if not isinstance(said, dict):
+        raise BadRequest("The MLTable of the input is no mapping with a list called paths.")
+    return said
 
 
 def files(folder: Path) -> list[Path]:

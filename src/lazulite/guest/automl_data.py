@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import Any
+from typing import Any, Iterator
 
 from . import batch_rows
 
@@ -25,8 +25,7 @@ def read(folder: str) -> Any:
     options: "dict[str, Any]" = {}
     keep: "list[str]" = []
     drop: "list[str]" = []
-    for step in said.get("transformations") or ():
-        name, given = (step, None) if isinstance(step, str) else next(iter(step.items()))
+    for name, given in _steps(said.get("transformations") or []):
         if name in _KINDS:
             kind, options = _KINDS[name], given or {}
         elif name == "keep_columns":
@@ -44,6 +43,18 @@ def read(folder: str) -> Any:
     more = {"kind": kind, "options": options, "keep": keep, "drop": drop}
     tables = [batch_rows.read(_message(os.path.join(folder, name), more)) for name in names]
     return import_module("pandas").concat(tables, ignore_index=True)
+
+
+def _steps(given: Any) -> "Iterator[tuple[str, Any]]":
+    if not isinstance(given, list):
+        raise Unreadable("The MLTable has transformations that are no list: %r." % (given,))
+    for step in given:
+        named = {step: None} if isinstance(step, str) else step
+        if not isinstance(named, dict) or len(named) != 1:
+            raise Unreadable(
+                "The MLTable has a transformation that is no name, nor one with options: %r." % step
+            )
+        yield from named.items()
 
 
 def _message(path: str, more: "dict[str, Any]") -> "dict[str, Any]":
