@@ -71,7 +71,14 @@ def test_a_guest_hears_the_head_as_sent_without_what_the_gateway_says_itself():
 )
 def test_a_head_that_two_readers_could_read_differently_is_refused(lines):
     with pytest.raises(BadRequest):
-        read_request_head(head("POST /e/score HTTP/1.1", *lines))
+        read_request_head(head("POST /e/score HTTP/1.1", "Host: h", *lines))
+
+
+@pytest.mark.parametrize("version_and_lines", [("1.1", "A: b"), ("1.0", "Host: h", "Transfer-Encoding: chunked")])
+def test_a_head_that_its_version_does_not_allow_is_refused(version_and_lines):
+    version, *lines = version_and_lines
+    with pytest.raises(BadRequest):
+        read_request_head(head(f"POST /e/score HTTP/{version}", *lines))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,7 @@ def test_this_port_is_no_proxy():
 
 
 def test_tracing_ids_keep_only_what_azure_keeps():
-    read = read_request_head(head("GET /e HTTP/1.1", "x-ms-client-request-id: a<b>-c_d\u00e9" + "9" * 60))
+    read = read_request_head(head("GET /e HTTP/1.1", "Host: h", "x-ms-client-request-id: a<b>-c_d\u00e9" + "9" * 60))
     assert read.client_request_id == b"ab-c_d" + b"9" * 34
 
 

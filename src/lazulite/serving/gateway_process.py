@@ -1,6 +1,7 @@
 """Keeps the gateway's process running: starts it where none answers, finds again the one that outlived a platform."""
 
 import contextlib
+import logging
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from lazulite import clock
 from lazulite.errors import Unavailable
 from lazulite.serving.gateway import control
 from lazulite.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _STOPS_WITHIN_S = 5.0
 _POLL_S = 0.02
@@ -46,6 +49,8 @@ class GatewayProcess:
             return
         if self._answers():
             return
+        if self._child:
+            log.warning("The gateway ended with status %d; it is started again.", self._child.returncode)
         if self._starts_again_at and now > self._starts_again_at + _BACKOFF_LAST:
             self._failures = 0
         self._child = self._start()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lazulite import clock
-from lazulite.errors import BadRequest, HeadersTooLarge, LazuliteError, ModelFailed, RequestTimeout
+from lazulite.errors import BadRequest, HeadersTooLarge, LazuliteError, ModelFailed, RequestTimeout, TooManyRequests
 from lazulite.serving.gateway.admit import Answer, admit, too_large
 from lazulite.serving.gateway.chunks import ChunkReader
 from lazulite.serving.gateway.exchange import NOT_RUN, Body, Exchange
@@ -21,12 +21,15 @@ log = logging.getLogger(__name__)
 
 # A body up to this size is taken in whole before a worker hears of it, so that slow clients do not occupy workers.
 COLLECT_LIMIT_BYTES = 4 << 20
+# All that is taken in and no worker has heard of; clients past it are told to come back.
+_KEPT_LIMIT_BYTES = 1 << 30
 _PENDING_LIMIT_BYTES = 64 << 10
 # From here on it costs less to look at the bytes that follow a head than to copy them.
 _UNCOPIED_FROM_BYTES = 32 << 10
 
 _HEAD_LIMIT_S = 15.0
-_BODY_PAUSE_LIMIT_S = 30.0
+# Of a body so much, or the rest, must come in each so many seconds: who sends a byte now and then holds no worker.
+_BODY_STEP_BYTES, _BODY_STEP_LIMIT_S = 256 << 10, 30.0
 _IDLE_LIMIT_S = 300.0
 _LINGER_S = 2.0
 
@@ -52,6 +55,8 @@ class Client(asyncio.Protocol):
         self._chunks = ChunkReader()
         self._left = 0  # bytes of the body still to come
         self._received = 0
+        self._step_from = 0  # how much of the body had come when the client's time began anew
+        self._kept_bytes = 0  # of a body that no worker has heard of
         self._since = clock.monotonic()
         self._is_held = False  # no more is read from the client for now
         self._intake: Intake | None = None
@@ -72,6 +77,7 @@ class Client(asyncio.Protocol):
         self._shared.clients.discard(self)
         exchange, self._exchange = self._exchange, None
         self._take = self._take_nothing
+        self._keep(0)
         if self._loan:
             self._shared.lender.take_back(self._loan)
         if exchange:
@@ -101,8 +107,9 @@ class Client(asyncio.Protocol):
                 self._refuse_unread(RequestTimeout(f"The request's head took longer than {_HEAD_LIMIT_S:g} s."))
             elif silence_s > _IDLE_LIMIT_S:
                 self._transport.close()
-        elif self._take != self._take_next and silence_s > _BODY_PAUSE_LIMIT_S and not self._is_held:
-            self._break_off(RequestTimeout(f"Nothing of the body came for {_BODY_PAUSE_LIMIT_S:g} s."))
+        elif self._take != self._take_next and silence_s > _BODY_STEP_LIMIT_S and not self._is_held:
+            step = f"Less than {_BODY_STEP_BYTES >> 10} KiB of the body came in {_BODY_STEP_LIMIT_S:g} s."
+            self._break_off(RequestTimeout(step))
 
     def stop(self) -> None:
         """Hangs up after the answer that is being given, or now if there is none."""
@@ -163,16 +170,14 @@ class Client(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.body = self._pieces = []
         self._received = 0
-        self._since = clock.monotonic()
+        self._begin_step(0)
         if exchange.body_bytes == CHUNKED:
             self._chunks = ChunkReader()
             self._take = self._take_chunks
         else:
             self._left = exchange.body_bytes
             self._take = self._take_body
-            if self._left > COLLECT_LIMIT_BYTES:
-                self._submit_unfinished(exchange)
-            elif self._borrows(exchange, rest):
+            if self._left <= COLLECT_LIMIT_BYTES and self._borrows(exchange, rest):
                 return
         if rest:
             self._take(rest)
@@ -193,14 +198,28 @@ class Client(asyncio.Protocol):
 
     def _came(self, is_whole: bool) -> None:
         """Hears that some of the body, or the rest of it, is in the loan."""
-        self._since = clock.monotonic()
+        assert self._exchange and self._intake
+        self._received = self._exchange.body_bytes - self._intake.left
+        self._progress(self._received)
         if is_whole:
-            assert self._exchange
             self._intake = None
-            self._received = self._exchange.body_bytes
             self._close_body(self._exchange)
 
     def _return_loan(self) -> None:
+    def _progress(self, come_bytes: int) -> None:
+        """Gives a client whose body comes fast enough more time for the rest."""
+        if come_bytes - self._step_from >= _BODY_STEP_BYTES:
+            self._begin_step(come_bytes)
+
+    def _begin_step(self, come_bytes: int) -> None:
+        self._step_from = come_bytes
+        self._since = clock.monotonic()
+
+    def _keep(self, size_bytes: int) -> None:
+        """Counts what of a body is kept here, among all that the gateway keeps."""
+        self._shared.kept_bytes += size_bytes - self._kept_bytes
+        self._kept_bytes = size_bytes
+
         """Gives back the loan of the exchange before, if the client has taken the answer that lies in it."""
         if self._loan and not self._transport.get_write_buffer_size():
             self._shared.lender.take_back(self._loan)
@@ -227,9 +246,9 @@ class Client(asyncio.Protocol):
         """Hands a piece of the body to the worker, if one has the exchange already, else keeps it."""
         exchange = self._exchange
         assert exchange
-        self._since = clock.monotonic()
         self._received += len(piece)
         deployment = exchange.deployment
+        self._progress(self._received)
         assert deployment
         if self._received > deployment.spec.max_body_bytes:
             self._break_off(too_large(deployment.name, deployment.spec.max_body_bytes))
@@ -239,8 +258,12 @@ class Client(asyncio.Protocol):
         elif piece:
             self._pieces.append(piece)
         if is_last:
+        if not exchange.is_present:
+            self._keep(self._received)
             self._close_body(exchange)
         elif self._received > COLLECT_LIMIT_BYTES and not exchange.is_present:
+        elif self._kept_bytes and self._shared.kept_bytes > _KEPT_LIMIT_BYTES:
+            self._break_off(TooManyRequests("Too many bodies are coming at a time.", hint="Ask again later."))
             self._submit_unfinished(exchange)
 
     def _close_body(self, exchange: Exchange) -> None:
@@ -257,6 +280,7 @@ class Client(asyncio.Protocol):
         exchange = self._exchange
         assert exchange
         if self._intake:
+        self._keep(0)
             self._intake.stop()
             self._intake = None
         if exchange.deployment and exchange.is_present:
@@ -274,6 +298,7 @@ class Client(asyncio.Protocol):
         deployment = exchange.deployment
         assert deployment
         if exchange.shadow:
+        self._keep(0)
             exchange.asker = Live(self, deployment, exchange.shadow, self._shared.mirrors)
         try:
             deployment.submit(exchange)
@@ -302,13 +327,14 @@ class Client(asyncio.Protocol):
         else:
             self._take = self._swallow
             self._swallow(rest)
+            self._begin_step(0)
 
     def _swallow(self, data: Body) -> None:
-        self._since = clock.monotonic()
+        assert self._exchange
         if len(data) < self._left:
             self._left -= len(data)
             return
-        assert self._exchange
+            self._progress(self._exchange.body_bytes - self._left)
         self._pending = bytes(data[self._left :])
         self._exchange.is_whole = True
         self._give(self._exchange)

@@ -148,6 +148,7 @@ class FramesConnection(asyncio.Protocol):
         self._is_held = False
         self._status = 0
 
+        self._is_full = False  # the worker does not read as fast as bodies come
     @property
     def is_closing(self) -> bool:
         """Tells whether the connection is over, or is not yet there."""
@@ -177,7 +178,8 @@ class FramesConnection(asyncio.Protocol):
                 self.more(exchange, piece)
         if not exchange.is_whole:
             exchange.body = ()
-            exchange.asker.release()
+            if not self._is_full:
+                exchange.asker.release()
 
     def more(self, exchange: Exchange, piece: Body) -> None:
         if self.is_closing:
@@ -197,10 +199,12 @@ class FramesConnection(asyncio.Protocol):
             self.line[-1].asker.hold()
 
     def resume_writing(self) -> None:
+        self._is_full = True
         if self.line and not self.line[-1].is_whole:
             self.line[-1].asker.release()
 
     def call_off(self, exchange: Exchange) -> None:
+        self._is_full = False
         if self.line and self.line[0] is exchange:
             self.line.popleft()
             self._hang_up()

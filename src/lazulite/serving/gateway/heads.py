@@ -92,6 +92,10 @@ def read_request_head(raw: bytes) -> RequestHead:
         raise BadRequest(f"HTTP/{version} is not spoken here, HTTP/1.1 is.")
     request_line, lines = _split(raw)
     values = _values(lines)
+    if version == "1.1" and b"host" not in values:
+        raise BadRequest("The request has no Host header.", target="host")  # Source: RFC 9112 3.2
+    if version == "1.0" and b"transfer-encoding" in values:
+        raise BadRequest("HTTP/1.0 has no Transfer-Encoding.", target="transfer-encoding")  # Source: RFC 9112 6.1
     if request_line.count(b" ") != 2:
         raise BadRequest("The request line is not a method, a target and a version with one space between them.")
     host, target = _place(request_line.split(b" ")[1], values.get(b"host", b""))

@@ -110,6 +110,7 @@ class HttpConnection(asyncio.Protocol):
         self._partial = b""
         self._left = 0
         self._is_held = False
+        self._is_full = False  # the server does not read as fast as bodies come
         self._chunks = ChunkReader()
         self._status = 0
         self._keeps_alive = False
@@ -145,10 +146,12 @@ class HttpConnection(asyncio.Protocol):
             self._end_request(exchange)
 
     def pause_writing(self) -> None:
+        self._is_full = True
         if self._exchange and not self._exchange.is_whole:
             self._exchange.asker.hold()
 
     def resume_writing(self) -> None:
+        self._is_full = False
         if self._exchange and not self._exchange.is_whole:
             self._exchange.asker.release()
 
@@ -188,7 +191,8 @@ class HttpConnection(asyncio.Protocol):
             self._end_request(exchange)
         else:
             exchange.body = ()
-            exchange.asker.release()
+            if not self._is_full:
+                exchange.asker.release()
 
     def _end_request(self, exchange: Exchange) -> None:
         if exchange.body_bytes == CHUNKED and not self.is_closing:

@@ -16,6 +16,7 @@ class Shared:
 
     clients: the open connections. refused: answers by status that no deployment is charged with. own_lines: header
     lines that every answer has, renewed each second. is_stopping: connections are not kept open any more.
+    kept_bytes: of bodies that no worker has heard of.
     """
 
     def __init__(self, signing_key: bytes, lender: Lender, mirrors: Mirrors, wakes: Callable[[str, str], None]) -> None:
@@ -27,6 +28,7 @@ class Shared:
         self.refused: Counter[int] = Counter()
         self.own_lines = b""
         self.is_stopping = False
+        self.kept_bytes = 0
 
     def tell_time(self, now: datetime) -> None:
         """Renews the header lines that say when an answer was given."""
