@@ -21,6 +21,7 @@ REQUEST = struct.Struct(">IQI16s")
 RESPONSE = struct.Struct(">IQII")
 CHUNKED = 2**64 - 1
 LENT = 2**63
+KEPT = 2**62
 
 
 class CalledOff(Exception):
@@ -82,8 +83,8 @@ class Toy:
         head = self.read(head_bytes)
         body, parts, self.loan = b"", 0, None
         if body_bytes >= LENT and body_bytes != CHUNKED:
-            self.loan = self.borrow(self.read(struct.unpack(">I", self.read(4))[0]))
-            body = self.loan[: body_bytes - LENT]
+            loan = self.borrow(self.read(struct.unpack(">I", self.read(4))[0]))
+            body, self.loan = loan[: body_bytes & ~(LENT | KEPT)], None if body_bytes & KEPT else loan
         elif body_bytes == CHUNKED:
             while size := struct.unpack(">I", self.read(4))[0]:
                 body += self.read(size)
@@ -93,7 +94,7 @@ class Toy:
         target = head.rpartition(b"x-lazulite-path: ")[2].decode().strip()
         wish = dict(parse_qsl(urlsplit(target).query))
         told = {"id": str(uuid.UUID(bytes=request_id)), "timeout_ms": timeout_ms, "head": head.decode(), "parts": parts}
-        told["lent"] = self.loan is not None
+        told["lent"] = body_bytes != CHUNKED and body_bytes >= LENT
         self.is_running = True
         began = time.perf_counter()
         self.look()

@@ -13,6 +13,8 @@ IN_CHUNKS = 2**64 - 1
 """In place of a body's length: the body comes in chunks."""
 LENT = 2**63
 """Added to a body's length: the body lies in memory that both ends see."""
+KEPT = 2**62
+"""Added as well: the body is needed again, so that the response must not take its place."""
 
 _NOT_RUN = 2**32 - 1
 _HEAD_LIMIT_BYTES = 64 << 10
@@ -117,8 +119,10 @@ class Link:
         name = self._read_sized()
         if not name:
             return None
-        self._loan = self._borrow(name)
-        return self._loan[: size - LENT]
+        loan = self._borrow(name)
+        if not size & KEPT:
+            self._loan = loan
+        return loan[: size & ~(LENT | KEPT)]
 
     def _borrow(self, name: bytes) -> mmap.mmap:
         """Returns the memory of that name. It is remembered, since the gateway lends the same again and again."""

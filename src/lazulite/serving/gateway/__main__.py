@@ -53,7 +53,8 @@ class Gateway:
 
     def __init__(self, home: Path, sockets: Path, listener: socket.socket) -> None:
         self._home = home
-        self._shared = Shared(tokens.signing_key(home), Lender(home), Mirrors(home), wake.Caller(sockets).call)
+        lender = Lender(home)
+        self._shared = Shared(tokens.signing_key(home), lender, Mirrors(home, lender), wake.Caller(sockets).call)
         self._port_number: int = listener.getsockname()[1]
         self._stamp: tuple[int, int, int] | None = None
         self._swept_slowly_at = 0.0
@@ -125,6 +126,7 @@ class Gateway:
             self._shared.lender.sweep()
         self.reload()
         self._shared.endpoints.sweep(now)
+        self._shared.mirrors.send()
         if self._shared.is_stopping and not self._shared.clients:
             self._has_stopped.set()
         asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)

@@ -183,10 +183,11 @@ class Client(asyncio.Protocol):
             self._take(rest)
 
     def _borrows(self, exchange: Exchange, rest: Body) -> bool:
-        """Receives the body into memory that the worker sees too, if there is some and the body is worth it."""
+        """Receives the body into memory that the workers see too, if there is some and the body is worth it."""
         self._return_loan()
-        is_for_one_guest = exchange.deployment and exchange.deployment.spec.protocol == "frames" and not exchange.shadow
-        if not is_for_one_guest or len(rest) >= exchange.body_bytes or self._loan:
+        readers = [line for line in (exchange.deployment, exchange.shadow) if line]
+        is_for_guests = all(line.spec.protocol == "frames" for line in readers)
+        if not is_for_guests or len(rest) >= exchange.body_bytes or self._loan:
             return False
         loan = exchange.loan = self._shared.lender.lend(exchange.body_bytes)
         if not loan:

@@ -66,6 +66,10 @@ class Line(Protocol):
     spec: routing.Deployment
     counts: Counts
 
+    @property
+    def room(self) -> int:
+        """Returns how many more may stand in the line."""
+
     def submit(self, exchange: "Exchange") -> None:
         """Sends the exchange to a worker or lets it wait. Raises TooManyRequests or Unavailable."""
 

@@ -150,6 +150,11 @@ class Deployment:
         self._let_go()
 
     @property
+    def room(self) -> int:
+        """Returns how many more may stand in the line."""
+        return self._limit - self._present
+
+    @property
     def is_idle(self) -> bool:
         """Tells whether nothing is being answered or waits."""
         return not self._present

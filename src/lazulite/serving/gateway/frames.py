@@ -24,6 +24,8 @@ RESPONSE = struct.Struct(">IQII")
 CHUNK = struct.Struct(">I")
 LENT = 2**63
 """Marks the length of a body that lies in a loan; what follows the head is the loan's name."""
+KEPT = 2**62
+"""Marks the length of a body that lies in a loan and is needed again: the answer is carried."""
 _HEAD_LIMIT_BYTES = 64 << 10
 
 # A quick worker is sent requests ahead, so that it need not wait for the gateway: as many as it answers in this time,
@@ -162,7 +164,9 @@ class FramesConnection(asyncio.Protocol):
             self._begins(exchange)
         self.line.append(exchange)
         head, body, loan = exchange.head.frame, exchange.body, exchange.loan
-        length = exchange.body_bytes if not loan else exchange.body_bytes | LENT
+        length = exchange.body_bytes
+        if loan:
+            length |= LENT | KEPT if exchange.shadow else LENT
         prefix = REQUEST.pack(len(head), length, self.deployment.spec.timeout_ms, exchange.request_id)
         if loan:
             self._transport.write(b"".join((prefix, head, CHUNK.pack(len(loan.name)), loan.name)))

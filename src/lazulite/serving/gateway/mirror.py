@@ -1,13 +1,16 @@
-"""Mirrored traffic: a copy is sent once the client has its answer; what its answer says otherwise is written down.
+"""Mirrored traffic: a copy is sent when the client has its answer; what its answer says otherwise is written down.
 
-Differences go to `mirror.jsonl` in the folder of the deployment that got the copies, from a thread of its own, so that
-no disk holds up an answer: a line for each pair that differs, and one a second that counts them all.
+Copies wait here, up to a limit, and go out with the gateway's sweep, each as soon as the line in front of its
+deployment is short: a deployment that is slow or dead costs the live one nothing but that memory. Differences go to
+`mirror.jsonl` in the folder of the deployment that got the copies, from a thread of its own, so that no disk holds up
+an answer: a line for each pair that differs, and one a second that counts them all.
 """
 
 import asyncio
 import json
 import logging
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,13 @@ from typing import Any
 from lazulite import clock
 from lazulite.errors import LazuliteError
 from lazulite.serving.gateway.exchange import Asker, Body, Exchange, Line
+from lazulite.serving.gateway.lend import Lender, Loan
 
 log = logging.getLogger(__name__)
 
+# What may wait to be mirrored, or be mirrored, at once. A body that is lent keeps a quarter of what there is to lend.
+_COPIES = 4096
+_COPIES_BYTES = 64 << 20
 _KEPT_BYTES = 64 << 10
 _SHOWN_CHARACTERS = 2000
 _PAIRS_A_FLUSH = 500
@@ -53,12 +60,63 @@ class Said:
 
 
 class Mirrors:
-    """The pairs of answers that are not yet compared."""
+    """The copies that are still to be sent, and the pairs of answers that are not yet compared."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, lender: Lender) -> None:
         self._home = home
+        self._lender = lender
+        self._due: dict[Line, deque[Copy]] = {}
+        self._held = 0  # copies that wait or are being answered, and their bodies' bytes
+        self._held_bytes = 0
         self._pairs: dict[tuple[str, str], list[tuple[str, Said, Said]]] = {}
         self._task: asyncio.Future[None] | None = None
+
+    def owe(self, copy: "Copy") -> None:
+        """Takes a copy to be sent with the next sweep; one too many is dropped, and counted."""
+        if self._held >= _COPIES or self._held_bytes + copy.size_bytes > _COPIES_BYTES:
+            self._drop(copy)
+            return
+        self._held += 1
+        self._held_bytes += copy.size_bytes
+        self._due.setdefault(copy.line, deque()).append(copy)
+
+    def send(self) -> None:
+        """Sends what is due, as far as there is room."""
+        for line in [*self._due]:
+            self._feed(line)
+
+    def ended(self, copy: "Copy", is_answered: bool) -> None:
+        """Takes note of a copy's end; its loan is free if it was answered, since nobody has hands on it any more."""
+        self._held -= 1
+        self._held_bytes -= copy.size_bytes
+        self._return_loan(copy, is_answered)
+        self._feed(copy.line)
+
+    def _feed(self, line: Line) -> None:
+        """Sends copies while the line has room for another one and for somebody who asks the deployment by its name."""
+        due = self._due.get(line)
+        while due and line.room > 1:
+            copy = due.popleft()
+            try:
+                line.submit(copy.exchange())
+                copy.live_line.counts.mirrored += 1
+            except LazuliteError:
+                self._held -= 1
+                self._held_bytes -= copy.size_bytes
+                self._drop(copy)
+        if not due:
+            self._due.pop(line, None)
+
+    def _drop(self, copy: "Copy") -> None:
+        copy.live_line.counts.not_mirrored += 1
+        self._return_loan(copy, True)
+
+    def _return_loan(self, copy: "Copy", is_free: bool) -> None:
+        loan, copy.loan = copy.loan, None
+        if loan and is_free:
+            self._lender.take_back(loan)
+        elif loan:
+            self._lender.write_off(loan)
 
     def note(self, line: Line, request_id: str, live: Said, copy: Said) -> None:
         """Takes a pair that is complete; of a flood, a part."""
@@ -83,7 +141,7 @@ class Mirrors:
 
 
 class Live:
-    """Stands between an exchange and its client: passes all on at once, notes the answer, and then sends the copy."""
+    """Stands between an exchange and its client: passes all on at once, and notes the answer for the copy."""
 
     def __init__(self, client: Asker, live: Line, shadow: Line, mirrors: Mirrors) -> None:
         self._client = client
@@ -94,10 +152,10 @@ class Live:
         self._exchange: Exchange | None = None
 
     def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
+        loan, exchange.loan = exchange.loan, None
         self._client.answer(exchange, status, lines, body, run_us)
         self._said.status = status
-        self._said.add(body)
-        self._end(exchange)
+        self._end(exchange, loan, bytes(body))
 
     def begin(self, exchange: Exchange, status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None:
         self._client.begin(exchange, status, lines, body_bytes, run_us)
@@ -108,14 +166,15 @@ class Live:
         self._said.add(data)
 
     def finish(self) -> None:
-        self._client.finish()
         if self._exchange:
-            self._end(self._exchange)
+            loan, self._exchange.loan = self._exchange.loan, None
+            self._client.finish()
+            self._end(self._exchange, loan)
 
     def fail(self, exchange: Exchange, error: LazuliteError) -> None:
-        self._client.fail(exchange, error)
+        self._client.fail(exchange, error)  # which gives up the loan: the worker may still be reading it
         self._said.status = error.status
-        self._end(exchange)
+        self._end(exchange, None)
 
     def hold(self) -> None:
         self._client.hold()
@@ -123,33 +182,54 @@ class Live:
     def release(self) -> None:
         self._client.release()
 
-    def _end(self, exchange: Exchange) -> None:
+    def _end(self, exchange: Exchange, loan: Loan | None, whole: bytes = b"") -> None:
         self._said.ms = 1000 * (clock.monotonic() - exchange.arrived_at)
-        copy = Exchange(_Copy(self._shadow, self._said, self._mirrors), exchange.head)
-        copy.request_id = exchange.request_id
-        copy.body, copy.body_bytes, copy.is_whole = exchange.body, exchange.body_bytes, True
-        copy.deployment = self._shadow
-        try:
-            self._shadow.submit(copy)
-            self._line.counts.mirrored += 1
-        except LazuliteError:
-            self._line.counts.not_mirrored += 1
+        self._mirrors.owe(Copy(exchange, self._line, self._shadow, self._said, whole, loan, self._mirrors))
 
 
-class _Copy:
-    """Takes the answer to a mirrored request, which no client sees."""
+class Copy:
+    """A mirrored request, and who takes its answer, which no client sees.
 
-    def __init__(self, shadow: Line, live: Said, mirrors: Mirrors) -> None:
-        self._shadow = shadow
-        self._live = live
+    line: where it is answered. live_line: where the request was. said: what was answered there, but for `whole`, since
+    nothing that takes time is done before the client has it. loan: memory that holds the body, the copy's to give back.
+    """
+
+    def __init__(
+        self,
+        live: Exchange,
+        live_line: Line,
+        shadow: Line,
+        said: Said,
+        whole: bytes,
+        loan: Loan | None,
+        mirrors: Mirrors,
+    ) -> None:
+        self.live_line = live_line
+        self.line = shadow
+        self.loan = loan
+        self.size_bytes = sum(map(len, live.body)) + len(whole)
+        self._whole = whole
+        self._head, self._request_id = live.head, live.request_id
+        self._body, self._body_bytes = live.body, live.body_bytes
         self._mirrors = mirrors
+        self._live = said
         self._said = Said(shadow.name)
         self._exchange: Exchange | None = None
+
+    def exchange(self) -> Exchange:
+        """Returns what is sent. Its time begins now."""
+        self._live.add(self._whole)
+        self._whole = b""
+        copy = Exchange(self, self._head)
+        copy.request_id = self._request_id
+        copy.body, copy.body_bytes, copy.is_whole = self._body, self._body_bytes, True
+        copy.deployment, copy.loan = self.line, self.loan
+        return copy
 
     def answer(self, exchange: Exchange, status: int, lines: bytes, body: Body, run_us: int) -> None:
         self._said.status = status
         self._said.add(body)
-        self._end(exchange)
+        self._end(exchange, True)
 
     def begin(self, exchange: Exchange, status: int, lines: bytes, body_bytes: int | None, run_us: int) -> None:
         self._said.status, self._exchange = status, exchange
@@ -159,11 +239,11 @@ class _Copy:
 
     def finish(self) -> None:
         if self._exchange:
-            self._end(self._exchange)
+            self._end(self._exchange, True)
 
     def fail(self, exchange: Exchange, error: LazuliteError) -> None:
         self._said.status = error.status
-        self._end(exchange)
+        self._end(exchange, False)
 
     def hold(self) -> None:
         pass
@@ -171,9 +251,11 @@ class _Copy:
     def release(self) -> None:
         pass
 
-    def _end(self, exchange: Exchange) -> None:
+    def _end(self, exchange: Exchange, is_answered: bool) -> None:
         self._said.ms = 1000 * (clock.monotonic() - exchange.arrived_at)
-        self._mirrors.note(self._shadow, exchange.request_id_text.decode(), self._live, self._said)
+        self._mirrors.note(self.line, exchange.request_id_text.decode(), self._live, self._said)
+        exchange.body = self._body = ()
+        self._mirrors.ended(self, is_answered)
 
 
 def differences(live: Said, copy: Said) -> list[str]:
