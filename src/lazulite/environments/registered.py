@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite.artifacts.locate import locate
-from lazulite.catalog import curated_environments
+from lazulite.catalog import base_images, curated_environments
 from lazulite.environments import bind, built, images
+from lazulite.environments.dockerfile import Recipe
 from lazulite.environments.spec import EnvironmentSpec, of_recipe, spec_of
 from lazulite.errors import LazuliteError, NotFound, UserCodeError
 from lazulite.ids import AssetId, RegistryId, WorkspaceId, parse_asset
@@ -86,10 +87,30 @@ def ensure(home: Path, wanted: Registered, log: Callable[[str], None]) -> built.
         ) from error
 
 
+def recipe(home: Path, wanted: Registered) -> Recipe | None:
+    """Returns what an environment's image is built of: its own context, or the recipe of one that was built here."""
+    if wanted.context:
+        path = str((wanted.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
+        return Recipe(wanted.context, path, partial(images.find, home))
+    return images.find(home, wanted.body.get("image"))
+
+
+def is_unknown(home: Path, wanted: Registered) -> bool:
+    """Tells whether an environment is an image of which nothing is known here: only an engine can run it."""
+    image = wanted.body.get("image")
+    return bool(
+        image
+        and not wanted.body.get("condaFile")
+        and not bind.bound(home, wanted.name, wanted.version)
+        and not images.find(home, image)
+        and not base_images.describe(str(image))
+    )
+
+
 def _spec(home: Path, wanted: Registered, log: Callable[[str], None]) -> EnvironmentSpec:
     """Reads what is to be built; of an image that was built here, what it was built of."""
-    recipe = images.find(home, wanted.body.get("image"))
-    if not recipe or wanted.body.get("condaFile"):
+    built_of = images.find(home, wanted.body.get("image"))
+    if not built_of or wanted.body.get("condaFile"):
         return spec_of(wanted.body, wanted.context, partial(images.find, home))
-    log(f"Image {wanted.body['image']} is built of its own {recipe.dockerfile}.")
-    return of_recipe(recipe)
+    log(f"Image {wanted.body['image']} is built of its own {built_of.dockerfile}.")
+    return of_recipe(built_of)

@@ -1,4 +1,4 @@
-"""Deployments whose image brings a server of its own: what runs it, an engine or a box, and how it is probed.
+"""Deployments whose image brings the server: what runs it, an engine or a box, and how it is probed.
 
 With a container engine an image is run as it is, and a build context is built. Without one, what a Dockerfile of plain
 shape asks for is run as a program, in a root of this machine's and the image's files: see guest/box.py.
@@ -7,7 +7,6 @@ shape asks for is run as a program, in a root of this machine's and the image's 
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +14,21 @@ from typing import Any
 
 from lazulite import clock, fields
 from lazulite.engine import processes
-from lazulite.environments import dockerfile, engines, images, registered
+from lazulite.environments import dockerfile, engines, registered
 from lazulite.environments.engines import Engine
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest, UserCodeError
 from lazulite.identity.doors import Doors
 from lazulite.identity.environment import client_environment
-from lazulite.serving import sealed
+from lazulite.serving import engine_images, sealed
 from lazulite.settings import Settings
 
 SCORING_PATH = "LAZULITE_SCORING_PATH"
 """The variable of a worker that tells where its server takes scores, if not at /score."""
 _PLAN, _WAY_OUT = "LAZULITE_CONTAINER", "LAZULITE_PROXY"
 _LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
-MODELS = "/var/azureml-app/azureml-models"
-_FAILED_LINES = 20
+APP = "/var/azureml-app"
+"""Where Azure's images have a deployment's code, and models below it."""
 Log = Callable[[str], None]
 
 
@@ -62,7 +61,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Server:
-    """What is to be run. models: the folder `azureml-models` of the deployment; mount: where the image has it.
+    """What is to be run. mounts: (folder here, path in the image).
 
     who: as whom it is listed when it asks for a host that it is refused. doors: it has no network but for these.
     """
@@ -71,8 +70,7 @@ class Server:
     inference: Inference
     live: Probe
     ready: Probe
-    models: Path | None
-    mount: str
+    mounts: tuple[tuple[Path, str], ...]
     variables: Mapping[str, str]
     who: str
     doors: Doors | None
@@ -84,6 +82,18 @@ def inference_of(environment: Registered) -> Inference | None:
     if not given:
         return None
     return Inference(*(_route(given, name) for name in ("livenessRoute", "readinessRoute", "scoringRoute")))
+
+
+# Source: learn.microsoft.com/azure/machine-learning/how-to-inference-server-http, the server of Azure's images.
+SCRIPTS = Inference(Route("/", 5001), Route("/", 5001), Route("/score", 5001))
+
+
+def serves_scripts(settings: Settings, environment: Registered) -> bool:
+    """Tells whether only the server inside of an environment's own image can run a scoring script: an engine is here,
+    and nothing is known of what the image holds.
+    """
+    is_unknown = registered.is_unknown(settings.home, environment)
+    return is_unknown and engines.find(os.environ, settings.container_engine) is not None
 
 
 def probe_of(properties: Mapping[str, Any], kind: str, defaults: Mapping[str, Any]) -> Probe:
@@ -122,10 +132,10 @@ def _in_engine(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if server.doors:
         sealed.check_engine(engine)
-    image = _image(settings, engine, server, log)
+    image = engine_images.ensure(settings, engine, server.environment, server.who, log)
     own = client_environment(settings, who=server.who) if server.doors else {}
-    names = sorted({*own, *server.variables, *(("AZUREML_MODEL_DIR",) if server.models else ())})
-    mounts = ["-v", f"{server.models}:{server.mount}:z"] if server.models else []
+    names = sorted({*own, *server.variables})
+    mounts = [word for here, there in server.mounts for word in ("-v", f"{here}:{there}:z")]
     if own:
         mounts += ["-v", f"{own['SSL_CERT_FILE']}:{own['SSL_CERT_FILE']}:ro,z"]
     run = [engine.program, "run", "--rm", "--name", "@name", "@ports", *mounts]
@@ -140,63 +150,10 @@ def _in_engine(
     return {"run": [*run, image], **ends, "box": None}, {**engine.variables, **own}
 
 
-def _image(settings: Settings, engine: Engine, server: Server, log: Log) -> str:
-    """Returns the name of an image that the engine has: pulled, or built of its context."""
-    environment = server.environment
-    name = environment.body.get("image")
-    recipe = images.find(settings.home, name)
-    context = recipe.context if recipe else environment.context
-    if context:
-        path = (
-            recipe.dockerfile
-            if recipe
-            else str((environment.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
-        )
-        tag = f"localhost/lazulite/{environment.name.lower()}:{environment.version}"
-        flags = sealed.build_flags(settings, engine, context / path, server.who)
-        _step(engine, ["build", *flags, "-t", tag, "-f", str(context / path), str(context)], log)
-        return tag
-    image = str(name)
-    host, _, rest = image.partition("/")
-    if host.endswith(".azurecr.io"):  # ours: engines reach it by this machine's own name
-        image = f"127.0.0.1:{settings.port}/{host.partition('.')[0]}/{rest}"
-        _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), image], log)
-    elif not sealed.has(engine, image):
-        sealed.check_pull(settings, image, server.who)
-        _step(engine, ["pull", image], log)
-    return image
-
-
-def _step(engine: Engine, words: list[str], log: Log) -> None:
-    """Has the engine do something, and tells what it says. Raises UserCodeError with its last lines."""
-    said: list[str] = []
-    with subprocess.Popen(
-        [engine.program, *words],
-        env=dict(engine.variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout
-        for line in process.stdout:
-            said.append(line.rstrip())
-            log(said[-1])
-    if process.returncode:
-        last = "\n".join(said[-_FAILED_LINES:])
-        raise UserCodeError(
-            f"`{Path(engine.program).name} {words[0]}` failed: {last}",
-            code="ImageBuildFailure",
-            hint="LAZULITE_CONTAINER_ENGINE=none runs what a plain Dockerfile asks for without an engine.",
-        )
-
-
 def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[dict[str, Any], dict[str, str]]:
     environment = server.environment
-    recipe = images.find(settings.home, environment.body.get("image"))
-    context = recipe.context if recipe else environment.context
-    if not context:
+    recipe = registered.recipe(settings.home, environment)
+    if not recipe:
         raise UserCodeError(
             f'Image "{environment.body.get("image")}" brings a server of its own, and there is no container engine '
             "here to run it.",
@@ -205,22 +162,18 @@ def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[di
             hint="Install docker or podman; or give the environment its Dockerfile by `build: {path: FOLDER}`, or "
             "build it by `az acr build`: what a plain Dockerfile asks for is run without an engine.",
         )
-    path = (
-        recipe.dockerfile
-        if recipe
-        else str((environment.body.get("build") or {}).get("dockerfilePath") or "Dockerfile")
-    )
-    found = dockerfile.read(path, context)
+    found = dockerfile.read(recipe.dockerfile, recipe.context, recipe.base_of)
     if not found.program.words:
         raise BadRequest(
-            f"{path} has neither CMD nor ENTRYPOINT, so there is nothing to run.", target="properties.build"
+            f"{recipe.dockerfile} has neither CMD nor ENTRYPOINT, so there is nothing to run.",
+            target="properties.build",
         )
     ready = registered.ensure(settings.home, environment, log)
     root = app / "image"
     binds = [[str(_placed(root, number, source)), there] for number, (source, there) in enumerate(found.program.files)]
     kept = (settings.home / "environments", settings.home / "ca", ready.python.resolve().parent.parent)
     binds += [[str(one), str(one)] for one in kept]
-    binds += [[str(server.models), server.mount]] if server.models else []
+    binds += [[str(here), there] for here, there in server.mounts]
     log(f"container: none; {' '.join(found.program.words)} runs as a program in {found.program.folder}")
     variables = {
         **processes.environment(ready.python, os.cpu_count() or 1, os.environ),

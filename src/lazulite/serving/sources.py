@@ -65,13 +65,13 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, 
     if model and triton_models.is_one(model.kind) and not spec.code:
         reference = spec.environment
         found = registered.find(connection, home, workspace, reference) if reference else triton_models.environment()
-        _refuse_collecting(collected)
+        refuse_collecting(collected)
         return Sources(None, "", model, found, "triton")
     if spec.environment and not spec.code:
         own = registered.find(connection, home, workspace, spec.environment)
         inference = containers.inference_of(own)
         if inference:
-            _refuse_collecting(collected)
+            refuse_collecting(collected)
             return Sources(None, "", model, own, "contained", inference)
     return Sources(
         *_code(connection, home, workspace, spec),
@@ -81,10 +81,11 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, 
     )
 
 
-def _refuse_collecting(collected: Mapping[str, Place]) -> None:
+def refuse_collecting(collected: Mapping[str, Place]) -> None:
+    """Raises BadRequest for a collector where an image's own server answers: nobody would collect."""
     if collected:
         raise BadRequest(
-            "Requests and answers of a server of its own cannot be collected: only those of scoring scripts are.",
+            "What an image's own server is asked and answers cannot be collected.",
             target="properties.dataCollector",
             hint="Leave data_collector out.",
         )

@@ -13,7 +13,7 @@ from lazulite.errors import BadRequest
 from lazulite.identity import doors
 from lazulite.identity.doors import Doors
 from lazulite.identity.environment import client_environment
-from lazulite.serving import collecting, containers, logs
+from lazulite.serving import collecting, containers, logs, sources
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
 from lazulite.serving.workers import Guest, WorkerSpec
@@ -21,18 +21,13 @@ from lazulite.settings import Settings
 
 MLFLOW_SCRIPT = "mlflow_score_script.py"
 _MOST_WORKERS = 64
-_SERVED_BY: Mapping[Guest, str] = {
-    "score": "MLflow serves the model",
-    "triton": "ONNX Runtime serves the model repository, by Triton's protocol",
-}
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What a worker needs to start. app: AML_APP_ROOT; script: the entry script, relative to app."""
+    """What a worker needs to start. app: AML_APP_ROOT."""
 
     app: Path
-    script: str
     python: Path
     variables: dict[str, str]
     guest: Guest
@@ -52,19 +47,17 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     folder = folder_of(settings.home, deployment.label) / str(deployment.generation)
     app = folder / "app"
     shutil.rmtree(app, ignore_errors=True)
-    if found.inference:
+    if found.inference or (found.code and containers.serves_scripts(settings, found.environment)):
         return _stage_container(settings, deployment, found, app, log)
     code = _place_code(app, found, log)
     model = _place_model(app, found.model, log) if found.model else None
     environment = registered.ensure(settings.home, found.environment, log)
-    script = f"{code.name}/{found.script or MLFLOW_SCRIPT}"
     is_apart, who = deployment.spec.is_apart or settings.private_network, deployment.label.replace("/", " ")
     variables = {
         **client_environment(settings, who=who if is_apart else ""),
         **environment.variables,
         "AML_APP_ROOT": str(app),
-        "AZUREML_ENTRY_SCRIPT": script,
-        "AZUREML_SOURCE_DIRECTORY": str(code),
+        **code,
         "AZUREML_MODEL_DIR": str(model or app / "azureml-models"),
         "SERVICE_NAME": deployment.endpoint,
         "WORKSPACE_NAME": deployment.workspace.workspace,
@@ -76,7 +69,7 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
     ways = _doors(settings, who, log) if is_apart else None
-    return Staged(app, script, environment.python, variables, found.guest, ways)
+    return Staged(app, environment.python, variables, found.guest, ways)
 
 
 def _doors(settings: Settings, who: str, log: Callable[[str], None]) -> Doors | None:
@@ -91,29 +84,37 @@ def _doors(settings: Settings, who: str, log: Callable[[str], None]) -> Doors | 
 def _stage_container(
     settings: Settings, deployment: Wanted, found: Sources, app: Path, log: Callable[[str], None]
 ) -> Staged:
-    """Makes ready what runs an image that brings a server of its own.
+    """Makes ready what runs an image that brings the server: one of its own, or Azure's, which runs scoring scripts.
 
     Source of the mount: learn.microsoft.com/azure/machine-learning/how-to-deploy-custom-container, model_mount_path.
     """
-    assert found.inference
     app.mkdir(parents=True)
-    mount = deployment.spec.model_mount_path or containers.MODELS
-    model = _place_model(app, found.model, log) if found.model else None
+    mount = (deployment.spec.model_mount_path or f"{containers.APP}/azureml-models").rstrip("/")
     who = deployment.label.replace("/", " ")
-    own = {"AZUREML_MODEL_DIR": f"{mount.rstrip('/')}/{found.model.name}/{found.model.version}"} if found.model else {}
+    mounts: list[tuple[Path, str]] = []
+    own: dict[str, str] = {}
+    if found.model:
+        mounts.append((_place_model(app, found.model, log).parent.parent, mount))
+        own["AZUREML_MODEL_DIR"] = f"{mount}/{found.model.name}/{found.model.version}"
+    if found.code:
+        sources.refuse_collecting(found.collected)
+        own |= _place_code(app, found, log)
+        code = Path(own["AZUREML_SOURCE_DIRECTORY"])
+        there = f"{containers.APP}/{code.name}"
+        mounts.append((code, there))
+        own |= {"AML_APP_ROOT": containers.APP, "AZUREML_SOURCE_DIRECTORY": there}
     server = containers.Server(
         environment=found.environment,
-        inference=found.inference,
+        inference=found.inference or containers.SCRIPTS,
         live=deployment.spec.live,
         ready=deployment.spec.ready,
-        models=model.parent.parent if model else None,
-        mount=mount,
+        mounts=tuple(mounts),
         variables={**own, **deployment.spec.variables},
         who=who,
         doors=_doors(settings, who, log) if deployment.spec.is_apart or settings.private_network else None,
     )
     variables = containers.prepare(settings, app, server, log)
-    return Staged(app, "", Path(sys.executable), variables, found.guest, server.doors)
+    return Staged(app, Path(sys.executable), variables, "contained", server.doors)
 
 
 def _collects(app: Path, deployment: Wanted, found: Sources) -> dict[str, str]:
@@ -123,18 +124,24 @@ def _collects(app: Path, deployment: Wanted, found: Sources) -> dict[str, str]:
     return collecting.write(app, deployment.spec.collector, found.collected, source)
 
 
-def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> Path:
-    """Copies the user's code, or the script that serves MLflow models, where Azure's image has it."""
+def _place_code(app: Path, found: Sources, log: Callable[[str], None]) -> dict[str, str]:
+    """Copies the user's code, or the script that serves MLflow models, where Azure's image has it; returns the
+    variables that name it.
+    """
+    if found.guest == "triton":
+        app.mkdir(parents=True)
+        log("code: none is given; ONNX Runtime serves the model repository, by Triton's protocol")
+        return {}
     if found.code is None:
-        code = app / "mlflow_resources"
+        code, script = app / "mlflow_resources", MLFLOW_SCRIPT
         code.mkdir(parents=True)
         shutil.copy(processes.GUEST / MLFLOW_SCRIPT, code)
-        log(f"code: none is given; {_SERVED_BY[found.guest]}")
-        return code
-    code = app / (found.code.name or "code")
-    shutil.copytree(found.code, code)
-    log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
-    return code
+        log("code: none is given; MLflow serves the model")
+    else:
+        code, script = app / (found.code.name or "code"), found.script
+        shutil.copytree(found.code, code)
+        log(f"code: {sum(path.is_file() for path in code.rglob('*'))} files in {code}")
+    return {"AZUREML_ENTRY_SCRIPT": f"{code.name}/{script}", "AZUREML_SOURCE_DIRECTORY": str(code)}
 
 
 def _place_model(app: Path, model: Model, log: Callable[[str], None]) -> Path:

@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from lazulite.environments import cpu_builds, interpreters
+from lazulite.environments.builders import commands
 from lazulite.environments.interpreters import Interpreter
 from lazulite.environments.pip_config import PipConfig, bare_url
 from lazulite.environments.requirements import PipOptions, Requirements
@@ -309,25 +310,14 @@ def _sync(plan: Plan, run: _Run) -> None:
 
 def _uv(arguments: Sequence[str], run: _Run) -> tuple[bool, list[str]]:
     """Runs uv, every line of its output logged as it comes; secrets in addresses do not get into it."""
-    output = []
-    with subprocess.Popen(
-        [*prefix(run.environ), uv.find_uv_bin(), *arguments],
-        cwd=run.folder,
-        env=dict(run.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                output.append(bare_url(line.rstrip("\n")))
-                run.log(output[-1])
-        except BaseException:
-            process.kill()  # nobody is left to build for
-            raise
-    return process.returncode == 0, output
+    output: list[str] = []
+
+    def hear(line: str) -> None:
+        output.append(bare_url(line))
+        run.log(output[-1])
+
+    status = commands.run([*prefix(run.environ), uv.find_uv_bin(), *arguments], run.environ, hear, run.folder)
+    return status == 0, output
 
 
 def _failure(output: Sequence[str]) -> LazuliteError:
@@ -337,6 +327,11 @@ def _failure(output: Sequence[str]) -> LazuliteError:
     hint = None
     if "Failed to fetch" in reason or "error sending request" in reason:
         hint = "Can this machine reach its package index? `pip config list` shows which one that is."
+        if "tunnel error" in reason:
+            hint = (
+                "The proxy refused it: is this a private network? LAZULITE_ALLOWED_HOSTS names an index that belongs "
+                "to it, PIP_FIND_LINKS a folder of wheels; or build before the network is private."
+            )
     return UserCodeError(f"The environment could not be built. {reason}", code="ImageBuildFailure", hint=hint)
 
 

@@ -1,0 +1,95 @@
+"""Images as a container engine has them: pulled, or built of their context. Runs none of them.
+
+Those of the workspace's registry, `{acr}.azurecr.io`, are in this home: engines know neither our proxy nor our
+authority, so they are pulled by this machine's own name, or built of their recipe, and given their real name.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lazulite.environments import dockerfile, images, registered
+from lazulite.environments.builders import commands
+from lazulite.environments.dockerfile import Recipe
+from lazulite.environments.engines import Engine
+from lazulite.environments.registered import Registered
+from lazulite.errors import UserCodeError
+from lazulite.serving import sealed
+from lazulite.settings import Settings
+
+REGISTRY = ".azurecr.io"
+LABEL = "lazulite.home"
+_FAILED_LINES = 20
+Log = Callable[[str], None]
+
+
+def is_ours(image: str) -> bool:
+    """Tells whether an image is of a workspace's registry."""
+    return image.partition("/")[0].endswith(REGISTRY)
+
+
+def name_here(settings: Settings, image: str) -> str:
+    """Returns the name by which an engine reaches an image of a workspace's registry: `127.0.0.1:8765/{acr}/{rest}`."""
+    host, _, rest = image.partition("/")
+    return f"127.0.0.1:{settings.port}/{host.removesuffix(REGISTRY)}/{rest}"
+
+
+def ensure(settings: Settings, engine: Engine, environment: Registered, who: str, log: Log) -> str:
+    """Has the engine have an environment's image; returns its name there. Blocks while it is pulled or built.
+
+    who: as whom it is listed when it asks for a host that it is refused. Raises UserCodeError (code ImageBuildFailure)
+    with the engine's last lines, Forbidden for what a private network keeps away.
+    """
+    recipe = registered.recipe(settings.home, environment)
+    if recipe:
+        tag = f"localhost/lazulite/{environment.name.lower()}:{environment.version}"
+        _build(settings, engine, recipe, tag, who, log)
+        return tag
+    image = str(environment.body.get("image"))
+    if is_ours(image):
+        fetch(settings, engine, image, who, log)
+    elif not sealed.has(engine, image):
+        sealed.check_pull(settings, image, who)
+        _step(engine, ["pull", image], log)
+    return image
+
+
+def fetch(settings: Settings, engine: Engine, image: str, who: str, log: Log) -> None:
+    """Has the engine know an image of a workspace's registry by its name. Raises as `ensure` does."""
+    recipe = images.find(settings.home, image)
+    if recipe:
+        _build(settings, engine, recipe, image, who, log)
+        return
+    here = name_here(settings, image)
+    _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), here], log)
+    _step(engine, ["tag", here, image], log)
+    _step(engine, ["rmi", here], log)
+
+
+def _build(settings: Settings, engine: Engine, recipe: Recipe, tag: str, who: str, log: Log) -> None:
+    file = recipe.context / recipe.dockerfile
+    for base in dockerfile.bases(recipe.dockerfile, recipe.context):
+        inner = recipe.base_of(base)
+        if inner:
+            _build(settings, engine, inner, base, who, log)
+        elif is_ours(base):
+            fetch(settings, engine, base, who, log)
+    flags = sealed.build_flags(settings, engine, file, who)
+    _step(engine, ["build", *flags, "--label", f"{LABEL}={settings.home}", "-t", tag, "-f", file, recipe.context], log)
+
+
+def _step(engine: Engine, words: list[str | Path], log: Log) -> None:
+    """Has the engine do something, and tells what it says. Raises UserCodeError with its last lines."""
+    said: list[str] = []
+
+    def hear(line: str) -> None:
+        said.append(line)
+        log(line)
+
+    told = [str(word) for word in words]
+    if commands.run([engine.program, *told], engine.variables, hear):
+        last = "\n".join(said[-_FAILED_LINES:])
+        raise UserCodeError(
+            f"`{Path(engine.program).name} {told[0]}` failed: {last}",
+            code="ImageBuildFailure",
+            hint="LAZULITE_CONTAINER_ENGINE=none runs what a plain Dockerfile asks for without an engine.",
+        )
