@@ -66,7 +66,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One response. body: anything that JSON can say, bytes or a file sent as they are, or None for no body at all."""
+    """One response. body: anything that JSON can say; bytes, a file or an iterator of bytes sent as they are; or None
+    for no body at all.
+    """
 
     body: Json = None
     status: int = 200

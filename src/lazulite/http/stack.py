@@ -5,13 +5,13 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lazulite import clock
@@ -29,6 +29,7 @@ Refuse = Callable[[LazuliteError], Reply]
 # Control-plane bodies are small; component specs and conda files are the largest. Source: guess.
 BODY_LIMIT_BYTES = 16 << 20
 _BATCH_BYTES = 1 << 20
+_PULSE = "/_studio/pulse"  # what every open page asks each second
 
 
 class ClientGone(Exception):
@@ -59,7 +60,8 @@ def app(router: Router, parts: Parts, identify: Identify, refuse: Refuse = refus
                 LazuliteError("Lazulite itself failed here.", hint="`lazulite logs platform` shows the traceback.")
             )
         took_ms = (time.perf_counter() - began) * 1000
-        log.info("%s %s %d %.1fms %s", scope["method"], scope["path"], reply.status, took_ms, request_id)
+        level = logging.DEBUG if scope["path"] == _PULSE else logging.INFO
+        log.log(level, "%s %s %d %.1fms %s", scope["method"], scope["path"], reply.status, took_ms, request_id)
         await _send(scope, receive, send, reply, request_id)
 
     return serve
@@ -154,6 +156,9 @@ async def _send(scope: Scope, receive: Receive, send: Send, reply: Reply, reques
     }
     if isinstance(reply.body, Path):
         await FileResponse(reply.body, reply.status, headers)(scope, receive, send)
+        return
+    if isinstance(reply.body, Iterator):
+        await StreamingResponse(reply.body, reply.status, headers)(scope, receive, send)
         return
     body, own = _encode(reply)
     headers = {"content-length": str(len(body)), **own, **headers}

@@ -100,17 +100,16 @@ def _results(found: Run) -> Html | None:
         return None
     try:
         folder = places.find(found.visit, uri)
-        entries, _ = places.listed(folder)
+        pictures = places.listed(folder, places.is_image).entries[:_PICTURES]
+        tables = places.listed(folder, lambda name: name.lower().endswith(_TABLE_ENDS)).entries[:_TABLES]
     except LazuliteError:
         return None
 
     def link(path: str) -> str:
         return found.link(tab="files", output=_OUTPUT, path=path)
 
-    tables = [one for one in entries if one.name.lower().endswith(_TABLE_ENDS) and not one.is_folder][:_TABLES]
-    pictures = [one for one in entries if one.is_image]
-    shown = [_table(found, uri, one) for one in tables]
-    gallery = files.gallery(found.visit, uri, "", pictures[:_PICTURES], link) if pictures else None
+    shown = [_table(found, uri, one) for one in tables if not one.is_folder]
+    gallery = files.gallery(found.visit, uri, "", pictures, link) if pictures else None
     return s.card("Results", *shown, gallery, beside=a("All files", href=link(""))) if shown or gallery else None
 
 

@@ -9,16 +9,17 @@ from pathlib import Path
 from lazulite.errors import LazuliteError
 from lazulite.studio import logs, places, tabular
 from lazulite.studio import shown as s
-from lazulite.studio.html import Child, Html, a, audio, div, iframe, img, join, li, p, pre, span, ul, video
+from lazulite.studio.html import Child, Html, a, audio, div, form, iframe, img, input_, join, li, pre, span, ul, video
 from lazulite.studio.html import code as code_
 from lazulite.studio.icons import icon
-from lazulite.studio.places import Entry
+from lazulite.studio.places import Entry, Listing
 from lazulite.studio.visit import Visit
 
 _TEXT_BYTES = 256 << 10  # what is larger is read by ranges, as logs are
 _PEEK_BYTES = 4096
 _ROWS = 200
-_GALLERY = 200
+_MANY = 20  # so many names are seen at a glance
+_NO_TEXT = frozenset({*range(9), 11, *range(14, 27), *range(28, 32), 127})
 _VIDEO, _AUDIO = (".mp4", ".webm", ".mov"), (".mp3", ".wav", ".ogg", ".flac")
 
 Link = Callable[[str], str]
@@ -39,21 +40,61 @@ def browser(
     here = places.find(visit, places.below(root, path)) if path else found
     folder, chosen = (here, "") if here.is_dir() else (here.parent, here.name)
     above = path.rpartition("/")[0] if chosen else path
-    entries, is_all = places.listed(folder)
-    if not entries and not path:
+    listing = _listed(visit, folder, chosen)
+    if not listing.total and not path and not visit.asked("find"):
         return empty
     names = s.card(
         _crumbs(above, link),
-        ul([_name(one, above, chosen, link) for one in entries], class_="names"),
-        None if is_all else p(s.muted(f"The first {places.MOST_ENTRIES} names.")),
+        _finder(visit, listing),
+        ul([_name(one, above, chosen, link) for one in listing.entries], class_="names"),
+        _pager(visit, listing),
         class_="flush",
     )
     if chosen:
         uri = places.below(root, path)
-        shown = s.card(chosen, preview(visit, here, uri), beside=_offers(visit, uri, here, beside and beside(path)))
+        offers = _offers(visit, uri, here, join(_neighbours(listing, above, chosen, link), beside and beside(path)))
+        shown = s.card(chosen, preview(visit, here, uri), beside=offers)
     else:
-        shown = _folder(visit, root, above, entries, link, beside and beside(above))
+        shown = _folder(visit, root, above, listing, link, beside and beside(above))
     return div(names, shown, class_="browser")
+
+
+def _listed(visit: Visit, folder: Path, chosen: str) -> Listing:
+    words, start = visit.asked("find").lower(), visit.asked("from")
+    at = int(start) if start.isdecimal() else 0
+    return places.listed(folder, lambda name: words in name.lower(), start=at, around=chosen)
+
+
+def _finder(visit: Visit, listing: Listing) -> Html | None:
+    """Shows a field that narrows the names, where there are many."""
+    words = visit.asked("find")
+    if listing.total <= _MANY and not words:
+        return None
+    kept = [s.hidden(name, value) for name, value in visit.call.query.items() if name not in ("find", "from")]
+    hint = f"Find among {listing.total:,}"
+    field = input_(type="search", name="find", value=words, placeholder=hint, data_filter=True, aria_label="Find")
+    return form(field, kept, action=visit.call.path, class_="finder")
+
+
+def _pager(visit: Visit, listing: Listing) -> Html | None:
+    if listing.total <= places.PAGE:
+        return None
+    before, after = listing.start - places.PAGE, listing.start + places.PAGE
+    last = min(after, listing.total)
+    return div(
+        a("Before", href=visit.here(from_=max(before, 0))) if listing.start else None,
+        s.muted(f"{listing.start + 1:,} to {last:,} of {listing.total:,}"),
+        a("After", href=visit.here(from_=after)) if after < listing.total else None,
+        class_="pager",
+    )
+
+
+def _neighbours(listing: Listing, above: str, chosen: str, link: Link) -> Html:
+    """Returns the ways to the files before and after the one that is shown."""
+    names = [one.name for one in listing.entries if not one.is_folder]
+    at = names.index(chosen) if chosen in names else 0
+    ways = (("Previous", names[at - 1] if at else ""), ("Next", names[at + 1] if at + 1 < len(names) else ""))
+    return join(*(a(words, href=link(f"{above}/{name}".strip("/"))) for words, name in ways if name))
 
 
 def safely(visit: Visit, uri: str, path: str, link: Link) -> Html:
@@ -77,13 +118,15 @@ def _name(one: Entry, above: str, chosen: str, link: Link) -> Html:
     return li(a(words, href=target, aria_current="true" if one.name == chosen else None), data_key=one.name)
 
 
-def _folder(visit: Visit, root: str, above: str, entries: list[Entry], link: Link, offers: Child) -> Html:
-    pictures = [one for one in entries if one.is_image]
-    size = sum(one.size_bytes for one in entries)
-    about = s.muted(f"{len(entries)} names, {s.size(size)} in files")
-    if not pictures:
-        return s.card(about, offers or s.muted("Choose a file to look at it."))
-    return s.card(about, gallery(visit, root, above, pictures[:_GALLERY], link), beside=offers)
+def _folder(visit: Visit, root: str, above: str, listing: Listing, link: Link, offers: Child) -> Html:
+    pictures = [one for one in listing.entries if one.is_image]
+    size = sum(one.size_bytes for one in listing.entries)
+    names = f"{listing.total:,} {'name' if listing.total == 1 else 'names'}"
+    about = s.muted(f"{names}, {s.size(size)} in {'these' if listing.total > places.PAGE else 'files'}")
+    packed = visit.link("/_studio/zip", uri=places.below(root, above))
+    save = a(icon("download"), "Save all", href=packed, class_="button", download=True)
+    shown = gallery(visit, root, above, pictures, link) if pictures else s.muted("Choose a file to look at it.")
+    return s.card(about, shown, beside=div(offers, save, class_="actions"))
 
 
 def gallery(visit: Visit, root: str, above: str, pictures: list[Entry], link: Link) -> Html:
@@ -114,17 +157,18 @@ def preview(visit: Visit, path: Path, uri: str) -> Html:
     if name.endswith(_AUDIO):
         return div(audio(src=source, controls=True), class_="preview")
     if name.endswith(".parquet"):
-        return _table(tabular.parquet(path, _ROWS))
+        return _table(tabular.parquet(visit.parts.settings.home, path, _ROWS))
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_TEXT_BYTES + 1)
-    if not _is_text(head[:_PEEK_BYTES]):
+    encoding = _encoding(head[:_PEEK_BYTES])
+    if not encoding:
         return _hexadecimal(head[:512])
     if name.endswith((".csv", ".tsv")):
-        return _table(_csv(head[:_TEXT_BYTES], name))
+        return _table(_csv(head[:_TEXT_BYTES].decode(encoding, "replace"), name, is_all=size <= _TEXT_BYTES))
     if size > _TEXT_BYTES or name.endswith(".log") or "log" in Path(name).stem:
         return logs.viewer(logs.of_file(visit, uri))
-    text = head.decode("utf-8", "replace")
+    text = head.decode(encoding, "replace")
     return s.source(_pretty(text) if name.endswith(".json") else text) if text else s.muted("An empty file.")
 
 
@@ -135,19 +179,19 @@ def _pretty(text: str) -> str:
         return text
 
 
-def _is_text(head: bytes) -> bool:
-    """Tells text from what only programs read: no zero bytes, and UTF-8 but for a letter that was cut off."""
-    if b"\0" in head:
-        return False
+def _encoding(head: bytes) -> str:
+    """Tells what a text is written in, "" of what only programs read: UTF-8 but for a letter that was cut off, or any
+    bytes without those that no text has.
+    """
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start >= len(head) - 3 and len(head) == _PEEK_BYTES
-    return True
+        if error.start < len(head) - 3 or len(head) < _PEEK_BYTES:
+            return "" if _NO_TEXT & set(head) else "cp1252"
+    return "" if b"\0" in head else "utf-8"
 
 
-def _csv(content: bytes, name: str) -> tabular.Rows:
-    text = content.decode("utf-8", "replace")
+def _csv(text: str, name: str, *, is_all: bool) -> tabular.Rows:
     delimiter = "\t" if name.endswith(".tsv") else ","
     try:
         rows = []
@@ -157,27 +201,26 @@ def _csv(content: bytes, name: str) -> tabular.Rows:
                 break
     except csv.Error as error:
         return tabular.Rows([], [[line] for line in text.splitlines()[:_ROWS]], f"This is no whole table: {error}.")
-    has_more = len(rows) > _ROWS or len(content) == _TEXT_BYTES
-    note = f"The first {min(_ROWS, len(rows))} rows." if has_more else ""
+    rows = rows if is_all or len(rows) == 1 else rows[:-1]  # the last one may be cut off
+    note = "" if is_all and len(rows) <= _ROWS else f"The first {min(_ROWS, len(rows))} rows."
     return tabular.Rows([], rows[:_ROWS], note)
 
 
 def _table(rows: tabular.Rows) -> Html:
     if not rows.rows and not rows.names:
-        return s.muted(rows.note or "No rows.")
+        return join(s.muted(rows.note or "No rows."), s.shell(rows.command) if rows.command else None)
     names, body = rows.names, rows.rows
     if not names and not any(map(_is_number, body[0])):  # a first row of words alone names the columns
         names, body = body[0], body[1:]
     names = names or [str(number + 1) for number in range(max(map(len, body)))]
-    return join(
-        s.muted(rows.note) if rows.note else None,
-        s.grid(
-            names,
-            [s.row(*one) for one in body],
-            class_="dense",
-            empty=s.muted(f"Columns: {', '.join(names)}; no rows."),
-        ),
-    )
+    figures = {at for at in range(len(names)) if body and all(_is_number(row[at]) for row in body if at < len(row))}
+
+    def cells(row: list[str]) -> list[Child]:
+        return [s.figure(cell) if at in figures else cell for at, cell in enumerate(row)]
+
+    nothing = s.muted(f"Columns: {', '.join(names)}; no rows.")
+    table = s.grid(cells(names), [s.row(*cells(row)) for row in body], class_="dense", empty=nothing)
+    return join(s.muted(rows.note) if rows.note else None, table)
 
 
 def _is_number(text: str) -> bool:

@@ -79,7 +79,7 @@ def _path_of(found: Run, output: str, uri: str) -> str:
 def _made_folder(found: Run) -> str:
     """Returns the folder that most likely holds a model: one of that name below `outputs`, the one alone, or that."""
     try:
-        entries, _ = places.listed(places.find(found.visit, places.below(found.artifacts, "outputs")))
+        entries = places.listed(places.find(found.visit, places.below(found.artifacts, "outputs"))).entries
     except NotFound:
         return "outputs"
     names = [one.name for one in entries]

@@ -52,10 +52,9 @@ def _pictures(found: Run) -> Html | None:
     for folder in ("", "images", "outputs"):
         uri = places.below(found.artifacts, folder)
         try:
-            entries, _ = places.listed(places.find(found.visit, uri))
+            pictures = places.listed(places.find(found.visit, uri), places.is_image).entries[:60]
         except LazuliteError:
             continue
-        pictures = [one for one in entries if one.is_image][:60]
         if pictures:
             shown.append(files.gallery(found.visit, found.artifacts, folder, pictures, _file_link(found)))
     return s.card("Images", *shown) if shown else None

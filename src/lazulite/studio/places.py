@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,8 +16,11 @@ from lazulite.ids import WorkspaceId
 from lazulite.studio.inside import Api, segment
 from lazulite.studio.visit import Visit
 
-MOST_ENTRIES = 2000
+PAGE = 200
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".avif", ".svg", ".ico")
+
+
+Keep = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,32 @@ def find(visit: Visit, uri: str) -> Path:
     return path
 
 
-def listed(folder: Path) -> tuple[list[Entry], bool]:
-    """Lists a folder, folders first; tells besides whether that is all of it."""
-    found: list[Entry] = []
+@dataclass(frozen=True)
+class Listing:
+    """A part of a folder: some of its names, where they begin among all, and how many there are."""
+
+    entries: list[Entry]
+    start: int
+    total: int
+
+
+def listed(folder: Path, keep: Keep = bool, *, start: int = 0, around: str = "") -> Listing:
+    """Lists a folder, folders first, a page of it. keep: which names count; around: a name that is on the page."""
     with os.scandir(folder) as entries:
-        for one in entries:
-            if len(found) == MOST_ENTRIES:
-                return _sorted(found), False
-            try:
-                about, is_folder = one.stat(), one.is_dir()
-            except OSError:  # a link to nothing, or deleted just now
-                continue
-            found.append(Entry(one.name, is_folder, 0 if is_folder else about.st_size, about.st_mtime))
-    return _sorted(found), True
+        names = [(not one.is_dir(), one.name.lower(), one) for one in entries if keep(one.name)]
+    names.sort(key=lambda one: one[:2])
+    if around:
+        start = next((at for at, (_, _, one) in enumerate(names) if one.name == around), 0) // PAGE * PAGE
+    found = (_entry(one) for _, _, one in names[start : start + PAGE])
+    return Listing([one for one in found if one], start, len(names))
 
 
-def _sorted(found: list[Entry]) -> list[Entry]:
-    return sorted(found, key=lambda one: (not one.is_folder, one.name.lower()))
+def _entry(one: "os.DirEntry[str]") -> Entry | None:
+    try:
+        about = one.stat()
+    except OSError:  # a link to nothing, or deleted just now
+        return None
+    return Entry(one.name, one.is_dir(), 0 if one.is_dir() else about.st_size, about.st_mtime)
 
 
 def below(uri: str, path: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from lazulite.artifacts import zipped
 from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.artifacts.refs import check_blob_name
 from lazulite.errors import BadRequest, Conflict, NotFound
@@ -62,7 +63,21 @@ def _below(folder: Path, name: str) -> Path:
     return target
 
 
+def get_all(visit: Visit) -> Reply:
+    """Answers a folder as a zip archive, made while it is sent."""
+    path = places.find(visit, visit.asked("uri"))
+    if not path.is_dir():
+        raise BadRequest(f"{path.name} is a file.", hint="/_studio/raw answers it.", target="uri")
+    headers = {
+        "content-type": "application/zip",
+        "content-disposition": f"attachment; filename*=utf-8''{quote(path.name)}.zip",
+        "x-content-type-options": "nosniff",
+    }
+    return Reply(zipped.pieces(path), 200, headers)
+
+
 ROUTES = (
     data("GET", "/_studio/raw", get),
+    data("GET", "/_studio/zip", get_all),
     data("PUT", "/_studio/upload/{datastore}/{path:path}", put, takes_file=True),
 )
