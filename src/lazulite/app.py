@@ -39,6 +39,7 @@ from lazulite.artifacts.files import Staging, full_disk_is_an_error
 from lazulite.artifacts.refs import storage_path
 from lazulite.blob import service
 from lazulite.containers import distribution
+from lazulite.containers.boxes import Boxes
 from lazulite.containers.engine import Engine as ContainerEngine
 from lazulite.dataplane import (
     artifacts,
@@ -180,7 +181,8 @@ def _close_ways_out(settings: Settings) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ.pop(name, None)
     if doors.are_possible():
-        os.environ[uv.PREFIX] = json.dumps(doors.command(doors.of(settings), ()))
+        Boxes(settings).stop_open()
+        os.environ[uv.PREFIX] = json.dumps(doors.command(doors.of(settings, "builds"), ()))
 
 
 def open_parts(settings: Settings) -> Parts:

@@ -33,7 +33,9 @@ class Settings:
         "LAZULITE_SECRET", "", "What clients must present (proxy password, client secret) when not on loopback."
     )
     private_network: bool = _setting(
-        "LAZULITE_PRIVATE_NETWORK", False, "Refuse, and list, connections through the proxy to hosts that are not ours."
+        "LAZULITE_PRIVATE_NETWORK",
+        False,
+        "Let no build, job or deployment leave this machine, and list what was asked for.",
     )
     allowed_hosts: str = _setting(
         "LAZULITE_ALLOWED_HOSTS", "", "Hosts that belong to the private network, with commas: pypi.corp, *.corp."

@@ -30,6 +30,7 @@ class Running:
     port: int
     scoring_port: int
     scoring_scheme: str
+    private_network: bool
     started_at: str
 
     def settings(self, own: Settings) -> Settings:
@@ -40,6 +41,7 @@ class Running:
             port=self.port,
             scoring_port=self.scoring_port,
             scoring_scheme=self.scoring_scheme,
+            private_network=self.private_network,
         )
 
 
@@ -112,6 +114,7 @@ def _this_process(settings: Settings) -> Running:
         port=settings.port,
         scoring_port=settings.scoring_port,
         scoring_scheme=settings.scoring_scheme,
+        private_network=settings.private_network,
         started_at=clock.iso(clock.now()),
     )
 
@@ -121,6 +124,15 @@ def find(home: Path) -> Running | None:
     try:
         with (home / "lock").open() as file:
             return None if _try_lock(file, fcntl.LOCK_SH) else _read(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def killed(home: Path) -> Running | None:
+    """Returns the platform that last held a home, if it was killed: who ends in peace leaves nothing behind."""
+    try:
+        with (home / "lock").open() as file:
+            return _read(file) if _try_lock(file, fcntl.LOCK_SH) else None
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -12,6 +12,7 @@ from lazulite.cli import late, lock, ports, process
 from lazulite.cli.grammar import HOME, OUTPUT, Arguments, Command, Group, Json, flag
 from lazulite.cli.lock import Running
 from lazulite.errors import Conflict, LazuliteError, NotFound, Unavailable
+from lazulite.identity import doors
 from lazulite.serving.gateway import control
 from lazulite.settings import Settings
 
@@ -74,16 +75,26 @@ def _banner(running: Running) -> str:
         f"Lazulite {running.version} is up: pid {running.pid}, home {running.home}\n"
         f"  Studio, API  http://{settings.reachable(running.host)}:{running.port}\n"
         f"  scoring      {running.scoring_scheme}://{settings.reachable(running.host)}:{running.scoring_port}\n"
+        f"{_network(running)}"
         f"  use it       lazulite run -- python deploy.py\n"
         f"  stop it      lazulite down"
     )
+
+
+def _network(running: Running) -> str:
+    if not running.private_network:
+        return ""
+    if doors.are_possible():
+        return "  network      private: builds, jobs and deployments reach this platform and nothing else\n"
+    return "  network      private by the proxy alone, which programs may ignore: this system allows no namespaces\n"
 
 
 def _down(arguments: Arguments) -> None:
     own = settings.read(home=arguments.home)
     running = lock.find(own.home)
     if not running and _endpoints_serve(own) and not arguments.keep_endpoints:
-        running = process.start(process.with_free_ports(own))  # only a platform knows which processes are its own
+        # only a platform knows which processes are its own
+        running = process.start(process.with_free_ports(process.as_before(own)))
     if not running:
         print(f"No platform is up on {own.home}.")
         return
@@ -157,7 +168,9 @@ GROUPS = (
                     flag("--scoring-port", type=int, metavar="N", help="LAZULITE_SCORING_PORT, or 8766; 0 as above."),
                     flag("--strict", help="Answer as Azure does: nothing comes into being when named.", **_SWITCH),
                     flag(
-                        "--private-network", help="Refuse, and list, connections to hosts that are not ours.", **_SWITCH
+                        "--private-network",
+                        help="Let no build, job or deployment leave this machine; list what was asked for.",
+                        **_SWITCH,
                     ),
                     flag("--detach", "-d", action="store_true", help="Return when it answers; it logs to HOME/logs."),
                 ),

@@ -44,7 +44,7 @@ def ensure(settings: Settings) -> Running:
     running = lock.find(settings.home)
     if not running:
         try:
-            return start(settings)
+            return start(as_before(settings))
         except LazuliteError:
             running = lock.find(settings.home)  # another process may have started one in the same moment
             if not running:
@@ -55,6 +55,12 @@ def ensure(settings: Settings) -> Running:
             hint="`lazulite logs platform` shows what it does; `lazulite down` stops it.",
         )
     return running
+
+
+def as_before(settings: Settings) -> Settings:
+    """Returns the settings, private if the last platform of this home was so and was killed."""
+    killed = lock.killed(settings.home)
+    return dataclasses.replace(settings, private_network=True) if killed and killed.private_network else settings
 
 
 def wait(running: Running, own: Settings) -> bool:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from lazulite import clock
 from lazulite.engine import bindings, conductor, processes, ranks
@@ -73,6 +74,13 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
     path.touch(mode=0o600)
     path.write_text(json.dumps(plan), encoding="utf-8")  # indented, it takes ten times as long
     return command
+
+
+def leads_out(folder: Path) -> bool:
+    """Tells whether the job of a folder lives with this machine's network."""
+    if not processes.is_held(folder):
+        return False
+    return bool(json.loads((folder / "job.json").read_bytes())["doors"] is None)
 
 
 def variables(settings: Settings, signing_key: bytes, made: Prepared, staged: Staged, now: datetime) -> dict[str, str]:

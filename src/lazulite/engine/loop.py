@@ -22,7 +22,8 @@ from lazulite.engine.executors import process
 from lazulite.engine.executors.process import Launcher
 from lazulite.engine.parents import Parents
 from lazulite.engine.states import Change, Job
-from lazulite.errors import BadRequest, LazuliteError
+from lazulite.errors import BadRequest, Conflict, LazuliteError
+from lazulite.identity import doors
 from lazulite.settings import Settings
 from lazulite.store import workspaces
 from lazulite.store.db import Database
@@ -141,6 +142,12 @@ class Engine:
 
     def _find_again(self, job: Job) -> None:
         """Goes on with a job whose process was started by an engine that is gone."""
+        if self._settings.private_network and doors.are_possible() and launch.leads_out(self._folder(job)):
+            raise Conflict(
+                "The job began with a network, and the platform was started again with --private-network.",
+                code="PrivateNetworkRefused",
+                hint="Submit it again: it will run without one.",
+            )
         ahead = {"Preparing": [Change("Starting"), Change("Running")], "Starting": [Change("Running")]}
         if job.state in ahead:
             self._move(job, *ahead[job.state])
@@ -241,6 +248,8 @@ class Engine:
         if clock.monotonic() - began > _SOON_S:  # else it is said once it runs, which will be at once
             self._move(job, ahead.pop(0))
         staged = stage.stage(self._settings, made, self._launcher.has_views, say)
+        if self._settings.private_network and not doors.are_possible():
+            say("network: the proxy refuses hosts outside; without namespaces, what ignores it can leave")
         launch.launch(self._settings, self._signing_key, self._launcher, made, staged)
         self._move(job, *ahead)
         self._see_out(job)

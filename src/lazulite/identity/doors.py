@@ -29,7 +29,7 @@ def scoring_path(sockets: Path) -> Path:
     return sockets / "scoring-door.sock"
 
 
-def of(settings: Settings, who: str = "builds", opened: Sequence[int] = ()) -> Doors:
+def of(settings: Settings, who: str, opened: Sequence[int] = ()) -> Doors:
     """Returns the doors of a process without a network: the platform's two ports lead to the platform.
 
     who: as whom the process is listed when it asks for a host that it is refused. opened: its own ports that programs

@@ -8,6 +8,7 @@ from lazulite import clock
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
+from lazulite.identity import doors
 from lazulite.serving import wanted
 from lazulite.store import resources
 from lazulite.studio.inside import StudioParts
@@ -16,8 +17,9 @@ _COUNTED = ("workspaces", "computes", "data", "environments", "models", wanted.E
 
 
 def get(call: Call, parts: Parts) -> Reply:
-    """Answers `{version, pid, home, url, scoringUrl, strict, privateNetwork, refused, counts: {kind: number}}`.
+    """Answers `{version, pid, home, url, scoringUrl, strict, privateNetwork, sealed, refused, counts: {kind: number}}`.
 
+    sealed: whether the network's privacy is the system's, not only the proxy's.
     refused: `[{host, port, who, count, lastAt}]`, what was asked for outside, the latest first.
     """
     return Reply(_status(cast(StudioParts, parts)))
@@ -34,6 +36,7 @@ def _status(parts: StudioParts) -> JsonObject:
         "scoringUrl": parts.settings.scoring_url,
         "strict": parts.settings.strict,
         "privateNetwork": parts.settings.private_network,
+        "sealed": parts.settings.private_network and doors.are_possible(),
         "refused": [
             {"host": one.host, "port": one.port, "who": one.who, "count": one.count, "lastAt": clock.iso(one.last_at)}
             for one in parts.refusals.latest()
