@@ -10,7 +10,7 @@ _NAMES = ("mirror.jsonl.1", "mirror.jsonl")
 
 def report(folder: Path, latest: int) -> dict[str, Any]:
     """Returns `{compared, same, different, liveMs, mirrorMs, differences}`: counts, mean times, and the latest pairs
-    that differ, newest last: `{time, requestId, differences, live, mirror}`. Lines: gateway/mirror.py.
+    that differ, newest last: `{time, requestId, differences, live, mirror}`. Lines: gateway/compare.py.
     """
     compared, same, live_ms, mirror_ms = 0, 0, 0.0, 0.0
     found: deque[dict[str, Any]] = deque(maxlen=latest)

@@ -1,75 +1,37 @@
 """Mirrored traffic: a copy is sent when the client has its answer; what its answer says otherwise is written down.
 
 Copies wait here, up to a limit, and go out with the gateway's sweep, each as soon as the line in front of its
-deployment is short: a deployment that is slow or dead costs the live one nothing but that memory. Differences go to
-`mirror.jsonl` in the folder of the deployment that got the copies, from a thread of its own, so that no disk holds up
-an answer: a line for each pair that differs, and one a second that counts them all.
+deployment is short: a deployment that is slow or dead costs the live one nothing but that memory. Pairs of answers go
+to another process, compare.py: taking JSON apart here would hold up the answers of that moment.
 """
 
 import asyncio
-import json
-import logging
-import zlib
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lazulite import clock
 from lazulite.errors import LazuliteError
+from lazulite.serving.gateway.compare import Comparison, Said, packed
 from lazulite.serving.gateway.exchange import Asker, Body, Exchange, Line
 from lazulite.serving.gateway.lend import Lender, Loan
-
-log = logging.getLogger(__name__)
 
 # What may wait to be mirrored, or be mirrored, at once. A body that is lent keeps a quarter of what there is to lend.
 _COPIES = 4096
 _COPIES_BYTES = 64 << 20
-_KEPT_BYTES = 64 << 10
-_SHOWN_CHARACTERS = 2000
 _PAIRS_A_FLUSH = 500
-_DIFFERENCES = 10
-_FILE_LIMIT_BYTES = 16 << 20
-
-
-class Said:
-    """One side's answer: its status, how long it took, its length and checksum, and its beginning."""
-
-    __slots__ = ("body", "checksum", "deployment", "ms", "size_bytes", "status")
-
-    def __init__(self, deployment: str) -> None:
-        self.deployment = deployment
-        self.status = 0
-        self.ms = 0.0
-        self.body = b""
-        self.size_bytes = 0
-        self.checksum = 0
-
-    def add(self, piece: Body) -> None:
-        """Notes a piece of the body."""
-        if self.size_bytes < _KEPT_BYTES:
-            self.body += bytes(piece[: _KEPT_BYTES - self.size_bytes])
-        self.size_bytes += len(piece)
-        self.checksum = zlib.crc32(piece, self.checksum)
-
-    def wire(self) -> dict[str, Any]:
-        """Returns what is written of it."""
-        text = self.body.decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
-        shown = {"deployment": self.deployment, "status": self.status, "ms": round(self.ms, 3)}
-        return {**shown, "bytes": self.size_bytes, "body": text}
 
 
 class Mirrors:
     """The copies that are still to be sent, and the pairs of answers that are not yet compared."""
 
     def __init__(self, home: Path, lender: Lender) -> None:
-        self._home = home
         self._lender = lender
         self._due: dict[Line, deque[Copy]] = {}
         self._held = 0  # copies that wait or are being answered, and their bodies' bytes
         self._held_bytes = 0
-        self._pairs: dict[tuple[str, str], list[tuple[str, Said, Said]]] = {}
-        self._task: asyncio.Future[None] | None = None
+        self._pairs: list[bytes] = []
+        self._comparison = Comparison(home)
+        self._told: asyncio.Future[None] | None = None
 
     def owe(self, copy: "Copy") -> None:
         """Takes a copy to be sent with the next sweep; one too many is dropped, and counted."""
@@ -120,24 +82,14 @@ class Mirrors:
 
     def note(self, line: Line, request_id: str, live: Said, copy: Said) -> None:
         """Takes a pair that is complete; of a flood, a part."""
-        pairs = self._pairs.setdefault((line.endpoint, line.name), [])
-        if len(pairs) < _PAIRS_A_FLUSH:
-            pairs.append((request_id, live, copy))
+        if len(self._pairs) < _PAIRS_A_FLUSH:
+            self._pairs.append(packed(line.endpoint, line.name, request_id, live, copy))
 
     def flush(self) -> None:
-        """Has what was taken compared and written, unless that is going on already."""
-        if self._pairs and (self._task is None or self._task.done()):
-            pairs, self._pairs = self._pairs, {}
-            self._task = asyncio.get_running_loop().run_in_executor(None, self._write, pairs)
-
-    def _write(self, found: dict[tuple[str, str], list[tuple[str, Said, Said]]]) -> None:
-        for (endpoint, name), pairs in found.items():
-            folder = self._home / "endpoints" / endpoint / name
-            try:
-                if folder.is_dir():  # else it was deleted meanwhile
-                    _append(folder / "mirror.jsonl", list(_lines(pairs)))
-            except OSError as error:
-                log.error("What %s/%s answers otherwise cannot be written down: %s", endpoint, name, error)
+        """Hands on what was taken, unless that is going on already."""
+        if self._pairs and (self._told is None or self._told.done()):
+            pairs, self._pairs = self._pairs, []
+            self._told = asyncio.get_running_loop().run_in_executor(None, self._comparison.tell, pairs)
 
 
 class Live:
@@ -256,63 +208,3 @@ class Copy:
         self._mirrors.note(self.line, exchange.request_id_text.decode(), self._live, self._said)
         exchange.body = self._body = ()
         self._mirrors.ended(self, is_answered)
-
-
-def differences(live: Said, copy: Said) -> list[str]:
-    """Returns what a mirrored answer says otherwise, in words, the first ten; nothing when it is the same.
-
-    Bodies of JSON are compared value by value, others byte by byte. `$.a[0]: 1 is 2` reads: the live one said 1.
-    """
-    found = [] if live.status == copy.status else [f"status: {live.status} is {copy.status}"]
-    if (live.size_bytes, live.checksum) == (copy.size_bytes, copy.checksum):
-        return found
-    if max(live.size_bytes, copy.size_bytes) <= _KEPT_BYTES:
-        try:
-            told = _walk("$", json.loads(live.body), json.loads(copy.body))
-            return [*found, *(line for line, _ in zip(told, range(_DIFFERENCES), strict=False))]
-        except (ValueError, RecursionError):
-            pass
-    shared = zip(live.body, copy.body, strict=False)
-    at = next((at for at, (one, other) in enumerate(shared) if one != other), min(len(live.body), len(copy.body)))
-    return [*found, f"body: differs at byte {at}; {live.size_bytes} bytes are {copy.size_bytes}"]
-
-
-def _walk(path: str, live: Any, copy: Any) -> Iterator[str]:
-    if isinstance(live, dict) and isinstance(copy, dict):
-        for name in {**live, **copy}:
-            yield from _walk(f"{path}.{name}", live.get(name, _ABSENT), copy.get(name, _ABSENT))
-    elif isinstance(live, list) and isinstance(copy, list) and len(live) == len(copy):
-        for at, (one, other) in enumerate(zip(live, copy, strict=True)):
-            yield from _walk(f"{path}[{at}]", one, other)
-    elif live != copy:
-        yield f"{path}: {_short(live)} is {_short(copy)}"
-
-
-_ABSENT = object()
-
-
-def _short(value: Any) -> str:
-    if value is _ABSENT:
-        return "absent"
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _lines(pairs: list[tuple[str, Said, Said]]) -> Iterator[dict[str, Any]]:
-    """Yields a line for each pair that differs, then one that counts."""
-    now, same = clock.iso(clock.now()), 0
-    for request_id, live, copy in pairs:
-        found = differences(live, copy)
-        same += not found
-        if found:
-            sides = {"live": live.wire(), "mirror": copy.wire()}
-            yield {"time": now, "requestId": request_id, "differences": found, **sides}
-    times = {"liveMs": sum(live.ms for _, live, _ in pairs), "mirrorMs": sum(copy.ms for _, _, copy in pairs)}
-    yield {"time": now, "compared": len(pairs), "same": same, **times}
-
-
-def _append(path: Path, lines: list[dict[str, Any]]) -> None:
-    if path.exists() and path.stat().st_size > _FILE_LIMIT_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(line) + "\n" for line in lines))
