@@ -30,8 +30,8 @@ class Running:
     port: int
     scoring_port: int
     scoring_scheme: str
-    private_network: bool
     started_at: str
+    private_network: bool = False
 
     def settings(self, own: Settings) -> Settings:
         """Returns our settings with the addresses on which the running platform really listens."""
