@@ -123,6 +123,8 @@ def test_groups_are_made_listed_and_deleted(az):
     assert (made["location"], made["tags"], made["resourceGroup"]) == ("westus", {"a": "b"}, "mine")
     assert az.json("az", "group", "exists", "-n", "MINE") is True
     assert [one["name"] for one in az.json("az", "group", "list", "--tag", "a=b")] == ["mine"]
+    az.text("az", "configure", "--defaults", "group=mine")
+    assert az.json("az", "group", "show", "--query", "location") == "westus"
     changed = az.json("az", "group", "update", "-n", "mine", "--set", "tags.c=d")
     assert changed["tags"] == {"a": "b", "c": "d"}
     az.text("az", "group", "delete", "-n", "mine", "--yes", "--no-wait")

@@ -129,6 +129,11 @@ def test_instances_follow_the_load_and_no_request_is_lost(ml: MLClient, platform
     assert (shown.type, shown.max_instances, shown.polling_interval) == ("target_utilization", 3, 1)
     storage = ml.online_deployments.get_logs("blue", one.name, lines=50, container_type="storage-initializer")
     assert "scaled from 1 to " in storage
+    words = ("online-deployment", "update", "-n", "blue", "-e", name, "--set", "tags.by=az")
+    scope = ("-w", ml.workspace_name, "-g", GROUP, "--subscription", SUBSCRIPTION)
+    command = [sys.executable, "-m", "lazulite.cli.main", *words, *scope]
+    updated = json.loads(subprocess.check_output(command, env=os.environ | platform.variables))
+    assert (updated["type"], updated["tags"]) == ("kubernetes", {"by": "az"})
 
 
 def test_mirrored_answers_are_compared(ml: MLClient, platform: Platform, code: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Only verbs.sdk() loads this module.
 """
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -174,8 +175,9 @@ def alter(
         known = read(noun, Wish(file, which)) if file else group.get(**which)
         shown = _printed(known)
         change(shown)
-        given = [{field: value} for field, value in shown.items() if value is not None and field not in _ONLY_SHOWN]
-        entity = ways.load(source=None, params_override=given)
+        given = {field: value for field, value in shown.items() if value is not None and field not in _ONLY_SHOWN}
+        # As a file: its type is looked for there alone, and paths are relative to the file that they stand in.
+        entity = ways.load(source=io.StringIO(json.dumps(given)), relative_origin=file)
         return _apply(getattr(group, ways.update), entity, wait, {})
 
 

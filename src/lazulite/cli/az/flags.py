@@ -20,7 +20,7 @@ def subscription(line: Arm, arguments: Arguments) -> str:
 
 def group_path(line: Arm, arguments: Arguments, name: str | None = None) -> str:
     """Returns the ARM path of the resource group that is meant. Raises BadRequest when none is named."""
-    group = name or arguments.resource_group or default(line.settings, "group")
+    group = name or getattr(arguments, "resource_group", None) or default(line.settings, "group")
     if not group:
         raise BadRequest(
             "It is not said which resource group is meant.",

@@ -100,6 +100,7 @@ def _version(arguments: Arguments) -> dict[str, str]:
 
 
 _NAME = flag("--name", "--resource-group", "-n", "-g", required=True, help="The resource group.")
+_THIS = flag("--name", "--resource-group", "-n", "-g", help="The resource group; the configured one if not given.")
 _RESOURCE = (
     flag("--ids", metavar="ID", help="The resource's ARM id."),
     GROUP,
@@ -122,7 +123,7 @@ GROUPS = (
                 _create,
                 (_NAME, flag("--location", "-l", help="Its region; this platform's if not given."), TAGS, *GLOBAL),
             ),
-            Command("show", "Show a resource group.", _show, (_NAME, *GLOBAL)),
+            Command("show", "Show a resource group.", _show, (_THIS, *GLOBAL)),
             Command(
                 "list",
                 "List the resource groups.",
