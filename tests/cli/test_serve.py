@@ -121,7 +121,39 @@ def test_answers_are_those_of_azures_server(served):
     assert served.ask("/", None)[::2] == (200, b"Healthy")
     assert json.loads(served.ask("/swagger.json?version=3", None)[2])["openapi"] == "3.0.3"
     assert served.ask("/nothing", None)[0] == 404
-    assert served.ask(x_request_id="x" * 101)[0] == 431
+    for name, told in (
+        ("x_request_id", "x-request-id"),
+        ("x_ms_request_id", "x-ms-request-id and x-ms-client-request-id"),
+    ):
+        status, headers, body = served.ask(**{name: "x" * 101})
+        assert (status, headers["x-ms-run-function-failed"]) == (431, "False")
+        assert json.loads(body) == {"message": f"{told} must not exceed 100 characters"}
+
+
+def test_a_script_hears_the_ids_that_its_client_gets(served):
+    served.script.write_text(
+        "def init(): pass\ndef run(data, request_headers): return request_headers['X-Request-Id']\n"
+    )
+    served.start_and_listen()
+    for sent in ({}, {"x_request_id": "my own"}, {"x_request_id": "0f1c0c68-1617-4374-9486-60c2808199b8"}):
+        _, headers, body = served.ask(**sent)
+        assert json.loads(body) == headers["x-request-id"] == sent.get("x_request_id", headers["x-request-id"])
+
+
+def test_a_script_that_takes_too_long_is_answered_for_and_left_or_replaced(served):
+    served.script.write_text(
+        "import os, time\ndef init(): pass\ndef run(data):\n"
+        "    while data == 'deaf':\n        try: time.sleep(1)\n        except BaseException: pass\n"
+        "    if data == 'slow': time.sleep(60)\n    return os.getpid()\n"
+    )
+    served.start("--no-reload", environ={"SCORING_TIMEOUT_MS": "300", "WORKER_TIMEOUT": "20"})
+    served.shows("Worker Timeout (seconds): 20")
+    served.shows("Ready.")
+    before = served.ask()[2]
+    assert served.ask(body=b"slow")[::2] == (500, b'{"message":"Scoring timeout after 300 ms"}')
+    assert served.ask()[2] == before
+    assert served.ask(body=b"deaf")[0] == 500
+    assert served.ask()[2] not in (before, b"")
 
 
 def test_what_flags_do_not_say_the_environment_does_and_then_a_config_file(served):
@@ -146,9 +178,10 @@ def test_what_flags_do_not_say_the_environment_does_and_then_a_config_file(serve
     assert urllib.request.urlopen(f"http://127.0.0.1:{health}/", timeout=WITHIN_S).read() == b"Healthy"
 
 
-def test_without_reload_it_ends_when_the_script_does_not_start(served):
+@pytest.mark.parametrize("flags", [(), ("--no-reload",)])
+def test_a_script_that_does_not_start_at_first_ends_it(served, flags):
     served.script.write_text("def init():\n    x\n  y\n")
-    served.start("--no-reload")
+    served.start(*flags)
     assert served.process.wait(WITHIN_S) == 3
     assert "IndentationError: unindent does not match any outer indentation level" in served.terminal
 

@@ -230,6 +230,8 @@ CASES = [
     Case(TEXT, get("/"), 200, b"Healthy", {"content-type": "text/html; charset=utf-8"}),
     Case(TEXT, get("/", "HEAD"), 200, b""),
     Case(TEXT, get("/", "POST"), 405, NOT_ALLOWED),
+    Case(TEXT, get("/", "OPTIONS"), 200, b"", {"content-type": "text/html; charset=utf-8"}),
+    Case(TEXT, get("/swagger.json?version="), 404, headers=IS_JSON),
     Case(TEXT, post({}, target="/swagger.json"), 405, NOT_ALLOWED),
     Case(TEXT, get("/swagger.json", "HEAD"), 200, b"", IS_JSON),
     Case(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,14 @@ from lazulite.cli.grammar import HOME, Arguments, Command, Group, flag
 from lazulite.cli.serve_config import DEFAULT_HEALTH_PORT, DEFAULT_PORT, ServeConfig
 from lazulite.errors import Conflict
 from lazulite.serving import workers
+from lazulite.serving.gateway.frames import GREETING
 from lazulite.serving.workers import Worker, WorkerSpec
 
 _HOST = "127.0.0.1"
 _FAILED_TO_START = 3  # Source: gunicorn, under Azure's server, when a worker does not come up
 _POLL_S = 0.1
 _GRACE_S = 5
+_LEAVES_WITHIN_S = 2
 _WATCHED_SUFFIXES = (".py", ".json")
 _UNWATCHED_FOLDERS = ("__pycache__", "node_modules", "site-packages")
 
@@ -32,7 +35,8 @@ Stamps = dict[Path, tuple[int, int]]
 class Crew:
     """The workers of one script. All are replaced when a file changes, and when one of them dies.
 
-    watched: folders; with none, a script that does not start is given up, which when_given_up hears.
+    watched: folders. A script that does not start is given up, which when_given_up hears; one of watched folders that
+    has served before is waited for.
     """
 
     def __init__(self, specs: Sequence[WorkerSpec], watched: Sequence[Path]) -> None:
@@ -43,6 +47,8 @@ class Crew:
         self._workers: list[Worker] = []
         self._free: list[Path] = []
         self._is_settled = False
+        self._has_served = False
+        self._is_stuck = False
         self._trouble = ""
         self._shown_bytes = 0
         self._changed = asyncio.Condition()
@@ -60,6 +66,17 @@ class Crew:
             if self._is_settled and not self._trouble and address not in self._free:
                 self._free.append(address)
                 self._changed.notify()
+
+    async def call_off(self, address: Path) -> None:
+        """Has a worker leave what it is at; where it does not, all are started again."""
+        worker = next(worker for worker in self._workers if worker.spec.socket == address)
+        try:
+            os.kill(worker.pid, signal.SIGUSR1)
+            await asyncio.wait_for(_greeting(address), _LEAVES_WITHIN_S)
+        except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
+            self._is_stuck = True
+        else:
+            await self.give_back(address)
 
     def launch(self) -> None:
         """Starts the workers. Raises BadRequest when that is not possible at all."""
@@ -90,12 +107,12 @@ class Crew:
                 return now
             stamps = now
 
-    async def _restart(self, why: str) -> None:
+    async def _restart(self, why: str, grace_s: float = _GRACE_S) -> None:
         print(f"{why} Starting again.", flush=True)
         async with self._changed:
-            self._is_settled = False
+            self._is_settled = self._is_stuck = False
             self._free = []
-        await asyncio.to_thread(self._stop, _GRACE_S)
+        await asyncio.to_thread(self._stop, grace_s)
         self.launch()
 
     async def _look(self) -> None:
@@ -104,12 +121,15 @@ class Crew:
         if self._is_settled and not self._trouble and broken:
             self._show_output()
             await self._restart(_first_line(broken.reason))
+        elif self._is_settled and self._is_stuck:
+            await self._restart("The script goes on though its time is over.", grace_s=0)
         elif not self._is_settled and (broken or all(state.kind == "ready" for state in states)):
             self._show_output()
             if broken:
                 print(f"The script does not start: {_first_line(broken.reason)}", flush=True)
                 self._give_up_or_wait()
             else:
+                self._has_served = True
                 print("Ready.", flush=True)
             async with self._changed:
                 self._is_settled = True
@@ -118,7 +138,7 @@ class Crew:
                 self._changed.notify_all()
 
     def _give_up_or_wait(self) -> None:
-        if self._watched:
+        if self._watched and self._has_served:
             print("Save it to try again.", flush=True)
         else:
             self.has_given_up = True
@@ -134,6 +154,12 @@ class Crew:
             shutil.copyfileobj(console, sys.stdout.buffer)
             self._shown_bytes = console.tell()
         sys.stdout.flush()
+
+
+async def _greeting(address: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(address)
+    await reader.readexactly(len(GREETING))
+    writer.close()
 
 
 def _first_line(reason: str) -> str:
@@ -176,10 +202,10 @@ def _serve(arguments: Arguments) -> None:
     specs[0].console.write_bytes(b"")
     _end_leftovers(specs)
     print(*serve_config.settings(config), "", *config.notes, sep="\n")
-    how = "It ends when the script does not start." if arguments.no_reload else "A saved change is served at once."
+    how = "" if arguments.no_reload else "A saved change is served at once. "
     print(
         f"Serving {config.script}\n  with    {specs[0].python}\n  score   http://{_HOST}:{config.ports[0]}/score\n"
-        f"  health  http://{_HOST}:{config.ports[-1]}/\n{how} Ctrl-C ends it.",
+        f"  health  http://{_HOST}:{config.ports[-1]}/\n{how}Ctrl-C ends it.",
         flush=True,
     )
     crew = Crew(specs, () if arguments.no_reload else (config.script.parent,))
@@ -195,7 +221,7 @@ def _listen(crew: Crew, config: ServeConfig) -> None:
         sockets = [open_sockets.enter_context(socket.create_server((_HOST, port))) for port in config.ports]
         server = uvicorn.Server(
             uvicorn.Config(
-                serve_front.app(crew, config.origins),
+                serve_front.app(crew, config.origins, config.limit_ms),
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=_GRACE_S,
@@ -288,7 +314,7 @@ _FLAGS = (
         metavar="KEY",
         help="What AML_APP_INSIGHTS_KEY says. Nothing is sent there.",
     ),
-    flag("--no-reload", action="store_true", help="Watch no files, and end (status 3) if the script does not start."),
+    flag("--no-reload", action="store_true", help="Watch no files."),
     flag("--python", metavar="FILE", help="The interpreter; python3 on PATH if not given."),
     HOME,
 )

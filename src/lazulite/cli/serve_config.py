@@ -14,6 +14,7 @@ from typing import Any
 from lazulite.cli.grammar import Arguments, Misuse
 
 DEFAULT_PORT, DEFAULT_HEALTH_PORT = 5001, 5000
+_WORKER_TIMEOUT_S, _SCORING_TIMEOUT_MS = "300", "3600000"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONFIG_NAMES = (
     *("AML_APP_ROOT", "AZUREML_SOURCE_DIRECTORY", "AZUREML_ENTRY_SCRIPT", "AZUREML_MODEL_DIR", "SERVICE_NAME"),
@@ -27,13 +28,15 @@ _CONFIG_NAMES = (
 class ServeConfig:
     """Everything that `lazulite serve` needs to know.
 
-    ports: the first is for scores, a second for health. variables: the script's environment. notes: to be shown.
+    ports: the first is for scores, a second for health. limit_ms: how long run() may take, 0 for ever. variables: the
+    script's environment. notes: to be shown.
     """
 
     script: Path
     app: Path
     ports: tuple[int, ...]
     workers: int
+    limit_ms: int
     origins: tuple[str, ...]
     variables: dict[str, str]
     notes: tuple[str, ...]
@@ -58,13 +61,14 @@ def configure(arguments: Arguments, environ: Mapping[str, str]) -> ServeConfig:
     origins = arguments.access_control_allow_origins or told.get("AML_CORS_ORIGINS", "")
     told["AML_CORS_ORIGINS"] = origins
     workers = arguments.worker_count or _count(told.get("WORKER_COUNT") or "1", "WORKER_COUNT")
+    limit_ms = _limit_ms(told)
     ports = tuple(_ports(arguments, told))
     told.update({"WORKER_COUNT": str(workers), "SERVER_PORT": str(ports[0]), "HEALTH_PORT": str(ports[-1])})
     if told.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() != "true":
         told["HTTP_X_MS_SERVER_VERSION"] = ""
     _note_telemetry(arguments, told, notes)
     allowed = tuple(origin.strip() for origin in origins.split(",") if origin.strip())
-    return ServeConfig(script, app, ports, workers, allowed, told, tuple(notes))
+    return ServeConfig(script, app, ports, workers, limit_ms, allowed, told, tuple(notes))
 
 
 def settings(config: ServeConfig) -> Iterator[str]:
@@ -75,6 +79,7 @@ def settings(config: ServeConfig) -> Iterator[str]:
     yield f"Model Directory: {told.get('AZUREML_MODEL_DIR')}"
     yield f"Config File: {told.get('AZUREML_CONFIG_FILE')}"
     yield f"Worker Count: {config.workers}"
+    yield f"Worker Timeout (seconds): {told['WORKER_TIMEOUT']}"
     yield f"Server Port: {config.ports[0]}"
     yield f"Health Port: {config.ports[-1]}"
     yield f"Application Insights Enabled: {told['AML_APP_INSIGHTS_ENABLED']}"
@@ -127,10 +132,17 @@ def _ports(arguments: Arguments, told: Mapping[str, str]) -> Iterator[int]:
         yield arguments.health_port or DEFAULT_HEALTH_PORT
 
 
-def _count(text: str, name: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise Misuse(f"{name} is {text!r}, but must be a whole number above 0.")
+def _count(text: str, name: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise Misuse(f"{name} is {text!r}, but must be a whole number, {least} at least.")
     return int(text)
+
+
+def _limit_ms(told: dict[str, str]) -> int:
+    """Returns how long run() may take: the shorter of the two times that Azure's server has for it, 0 for no limit."""
+    worker_ms = 1000 * _count(told.setdefault("WORKER_TIMEOUT", _WORKER_TIMEOUT_S), "WORKER_TIMEOUT", least=0)
+    scoring_ms = _count(told.get("SCORING_TIMEOUT_MS") or _SCORING_TIMEOUT_MS, "SCORING_TIMEOUT_MS", least=0)
+    return min(filter(None, (worker_ms, scoring_ms)), default=0)
 
 
 def _note_telemetry(arguments: Arguments, told: dict[str, str], notes: list[str]) -> None:

@@ -59,6 +59,8 @@ class Answers:
             return self._score(head, request, lambda: environ(head, request.body, request.id))
         if head.path not in ("/", "/swagger.json", "/score"):
             return Answer(outputs.refusal(404, _NOT_FOUND))
+        if head.method == "OPTIONS":
+            return Answer(outputs.allowing("OPTIONS, GET, HEAD"))
         if head.method not in _READ_METHODS or head.path == "/score":
             return Answer(outputs.refusal(405, _NOT_ALLOWED))
         return Answer(outputs.own_text("Healthy") if head.path == "/" else self._describe(head))
@@ -97,7 +99,7 @@ class Answers:
             return Answer(outputs.failure(failure.summary(error, self._app_root)))
 
     def _describe(self, head: Head) -> Response:
-        version = parse_qs(head.query).get("version", [_DEFAULT_VERSION])[0]
+        version = parse_qs(head.query, keep_blank_values=True).get("version", [_DEFAULT_VERSION])[0]
         try:
             return outputs.own_json(self._swagger.get(version))
         except NoSwagger as error:

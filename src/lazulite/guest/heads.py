@@ -66,7 +66,7 @@ def environ(head: Head, body: bytes, request_id: bytes) -> dict[str, Any]:
         # Lines of one name are one line with commas; cookies with semicolons.
         found[key] = found[key] + (";" if key == "HTTP_COOKIE" else ",") + value if key in found else value
     identifier = str(uuid.UUID(bytes=request_id))
-    found["HTTP_X_REQUEST_ID"] = identifier
+    found.setdefault("HTTP_X_REQUEST_ID", identifier)  # the gateway passes none on, `lazulite serve` does
     found.setdefault("HTTP_X_MS_REQUEST_ID", identifier)
     host, _, port = found.get("HTTP_HOST", "").partition(":")
     found.update(

@@ -65,6 +65,11 @@ def empty() -> Response:
     return Response(200, _TEXT_LINES + b"x-ms-run-function-failed: False\r\n", b"")
 
 
+def allowing(methods: str) -> Response:
+    """Returns the response to a request that asks which methods a path of the server's own takes."""
+    return Response(200, _TEXT_LINES + b"Allow: %s\r\n" % methods.encode(), b"")
+
+
 def failure(what: str) -> Response:
     """Returns the response when run() raised."""
     message = "An unexpected error occurred in scoring script. Check the logs for more info. %s" % what
