@@ -82,6 +82,13 @@ def ensure(home: Path, spec: EnvironmentSpec, log: Log) -> Environment:
     return Environment(key, found.python, spec.variables, notes, found.lock)
 
 
+def standing(home: Path, spec: EnvironmentSpec) -> Environment | None:
+    """Returns the environment of a specification if it stands; builds nothing."""
+    config = pip_config.read(os.environ, Path.home())
+    choice = interpreters.choose(spec.python)
+    return find(home, key_of(spec, choice.interpreter, config, has_gpu=cpu_builds.has_gpu()))
+
+
 def _notes(spec: EnvironmentSpec, choice: Choice, has_gpu: bool) -> tuple[str, ...]:
     notes = [*spec.notes]
     if choice.note:

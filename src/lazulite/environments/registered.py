@@ -107,6 +107,15 @@ def is_unknown(home: Path, wanted: Registered) -> bool:
     )
 
 
+def standing(home: Path, wanted: Registered) -> built.Environment | None:
+    """Returns the environment if it is ready, bound or built; None where it is still to be built, or cannot be."""
+    try:
+        ready = bind.bound(home, wanted.name, wanted.version)
+        return ready or built.standing(home, _spec(home, wanted, lambda line: None))
+    except LazuliteError:
+        return None
+
+
 def _spec(home: Path, wanted: Registered, log: Callable[[str], None]) -> EnvironmentSpec:
     """Reads what is to be built; of an image that was built here, what it was built of."""
     built_of = images.find(home, wanted.body.get("image"))

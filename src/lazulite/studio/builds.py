@@ -4,19 +4,16 @@ import threading
 from pathlib import Path
 
 from lazulite.artifacts import lines
-from lazulite.environments import built, registered
+from lazulite.environments import registered
 from lazulite.environments.registered import Registered
 from lazulite.errors import LazuliteError
 
-_MOST_RESULTS = 1000
-
 
 class Builds:
-    """The builds that go on, and the keys of what they made. For any thread."""
+    """The builds that go on. For any thread."""
 
     def __init__(self) -> None:
         self._running: set[str] = set()
-        self._keys: dict[str, str] = {}
         self._changing = threading.Lock()
 
     def start(self, home: Path, wanted: Registered) -> None:
@@ -37,21 +34,11 @@ class Builds:
         with self._changing:
             return label in self._running
 
-    def made(self, home: Path, label: str) -> built.Environment | None:
-        """Returns what a build has made, None of one that failed or was never begun."""
-        with self._changing:
-            key = self._keys.get(label)
-        return built.find(home, key) if key else None
-
     def _build(self, home: Path, wanted: Registered, path: Path) -> None:
         say = lines.writer(path)
         try:
             made = registered.ensure(home, wanted, say)
             say(f"Ready: Python at {made.python}.")
-            with self._changing:
-                if len(self._keys) >= _MOST_RESULTS:
-                    self._keys.clear()
-                self._keys[wanted.label] = made.key
         except LazuliteError as error:
             say(f"Error: {error.message} {error.hint or ''}")
         finally:

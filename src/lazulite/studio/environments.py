@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lazulite.catalog import curated_environments
 from lazulite.environments import bind, built, registered
-from lazulite.environments.builders import uv
+from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject
 from lazulite.studio import assets, builds, job_acts, logs, variables
 from lazulite.studio import shown as s
@@ -133,17 +133,30 @@ def show(visit: Visit) -> Shown:
 
 
 def _build(visit: Visit, name: str, version: str) -> Html | None:
-    """Shows the build that was asked for here: its log while it goes on, and then its lock."""
-    home, all_builds, label = visit.parts.settings.home, visit.parts.builds, f"{name}:{version}"
-    if not builds.log_path(home, name, version).exists():
-        return None
-    is_running = all_builds.is_running(label)
-    made = all_builds.made(home, label)
-    address = visit.link("/_studio/log", environment=name, version=version)
-    viewer = logs.viewer(address, live=is_running, key="making-environment")
-    state = s.badge("Preparing" if is_running else "Succeeded" if made else "Ended")
-    log = s.card("Build", div(viewer, data_poll=is_running), beside=state)
-    return join(log, variables.lock(made.python.parent.parent) if made else None)
+    """Shows the build that was asked for here with its log, and once it stands, whoever had it built, its lock."""
+    home, label = visit.parts.settings.home, f"{name}:{version}"
+    is_running = visit.parts.builds.is_running(label)
+    made = None if is_running else registered.standing(home, _registered(visit, label))
+    log = None
+    if builds.log_path(home, name, version).exists():
+        address = visit.link("/_studio/log", environment=name, version=version)
+        viewer = logs.viewer(address, live=is_running, key="making-environment")
+        state = s.badge("Preparing" if is_running else "Succeeded" if made else "Failed")
+        log = s.card("Build", div(viewer, data_poll=is_running), beside=state)
+    return join(log, _ready(made) if made else None)
+
+
+def _registered(visit: Visit, label: str) -> registered.Registered:
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        return registered.find(connection, visit.parts.settings.home, visit.workspace, label)
+
+
+def _ready(made: built.Environment) -> Html:
+    """Shows an environment that stands: its interpreter, what is otherwise than on Azure, its lock."""
+    notes = join(*(div(one) for one in made.notes)) if made.notes else None
+    about = s.facts(("Interpreter", s.mono(str(made.python))), ("Notes", notes))
+    return join(s.card("On this machine", about), variables.lock(made.python.parent.parent))
 
 
 def _curated(visit: Visit, name: str, version: str) -> JsonObject:
@@ -155,16 +168,14 @@ def show_built(visit: Visit) -> tuple[str, Html]:
     key = Path(visit.call.ids["key"]).name
     ready = built.find(visit.parts.settings.home, key)
     log = built.build_log(visit.parts.settings.home, key)
-    lock = ready.lock.read_text(encoding="utf-8") if ready and ready.lock and ready.lock.exists() else ""
+    if not ready and not log:
+        raise NotFound(
+            f'No environment "{key}" stands on this machine.', hint="It may have been removed: unused ones are."
+        )
     return key[:16], join(
         s.title(s.mono(key[:16]), above=a("Environments", href=visit.link("/environments"))),
         div(
-            s.card(
-                "Python", s.facts(("Interpreter", s.mono(str(ready.python))), ("Notes", join(*map(div, ready.notes))))
-            )
-            if ready
-            else None,
-            s.card(uv.LOCK, s.source(lock)) if lock else None,
+            _ready(ready) if ready else None,
             logs.viewer(logs.of_build(visit, key), live=ready is None) if log else None,
             class_="stack",
         ),
@@ -185,11 +196,7 @@ def do_create(visit: Visit) -> JsonObject:
 def do_build(visit: Visit) -> JsonObject:
     """Begins to build a version, as the first job in it would."""
     name, version = visit.call.ids["name"], visit.field("version", required=True)
-    assert visit.workspace
-    home = visit.parts.settings.home
-    with visit.parts.db.read() as connection:
-        wanted = registered.find(connection, home, visit.workspace, f"{name}:{version}")
-    visit.parts.builds.start(home, wanted)
+    visit.parts.builds.start(visit.parts.settings.home, _registered(visit, f"{name}:{version}"))
     return {"said": "Being built."}
 
 
