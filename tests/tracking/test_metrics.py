@@ -47,6 +47,16 @@ def test_history_goes_on_where_a_page_has_ended(connection, run):
     assert paged == whole
 
 
+def test_a_long_history_is_sampled_evenly_with_both_ends(connection, run):
+    metrics.log(connection, run.number, [Point("m", float(step), 0, step) for step in range(1000)])
+    for limit in (1, 2, 7, 999, 1000, 5000):
+        steps = [one.step for one in metrics.sample(connection, run.number, "m", first=0, last=999, limit=limit)]
+        assert len(steps) == min(limit, 1000) and steps[-1] == 999 and (limit == 1 or steps[0] == 0)
+        assert limit < 3 or max(after - before for before, after in itertools.pairwise(steps)) <= 1000 / (limit - 1) + 1
+    within = metrics.sample(connection, run.number, "m", first=10, last=12, limit=100)
+    assert [one.step for one in within] == [10, 11, 12]
+
+
 def test_runs_and_metrics_do_not_mix(connection, run):
     metrics.log(connection, run.number, [Point("a", 1.0, 0), Point("b", 2.0, 0)])
     metrics.log(connection, run.number + 1, [Point("a", 3.0, 0)])

@@ -18,6 +18,7 @@ from lazulite.tracking.runs import Run
 _LOGS = ("user_logs", "system_logs", "logs", "azureml-logs")
 _MOST_LOGS = 1000
 _LIFETIME = timedelta(hours=24)
+_UNQUOTED = "/ "
 
 
 def logs(call: Call, parts: Parts, workspace: WorkspaceId, run: Run) -> dict[str, str]:
@@ -44,8 +45,12 @@ def url(call: Call, parts: Parts, path: Path) -> str:
 
 
 def url_of(call: Call, parts: Parts, blob: BlobRef, permissions: str = "r") -> str:
-    """Returns the URL of a blob, there or not, good for a day. permissions: letters of `rcw`."""
+    """Returns the URL of a blob, there or not, good for a day. permissions: letters of `rcw`.
+
+    Spaces in its name stay as they are, as .NET prints addresses: SDK v1 escapes the path once more.
+    Source: azureml-core 1.61 _file_utils/upload.py, get_block_blob_service_credentials; that Azure does so is a guess.
+    """
     key = accounts.account_key(parts.signing_key, blob.account)
     expires_at = call.now + _LIFETIME
     signature = accounts.sign_sas(blob.account, key, blob.container, blob.name, permissions, expires_at)
-    return f"{addresses.blob_url(call, blob.account, blob.container)}/{quote(blob.name)}?{signature}"
+    return f"{addresses.blob_url(call, blob.account, blob.container)}/{quote(blob.name, safe=_UNQUOTED)}?{signature}"

@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+from lazulite import clock
 from lazulite.http.call import JsonObject, Reply
 from lazulite.studio import inside, records
 from lazulite.studio.html import Html, element
@@ -13,6 +14,7 @@ _PLOTS = element("lz-plots")
 _MOST_POINTS = 800
 _MOST_RUNS = 24
 _MOST_PLOTS = 60
+_COSTS = 60  # a page that watches curves may take that part of a processor
 
 
 def plots(address: str, *, live: bool = False, empty: str = "", plain: bool = False) -> Html:
@@ -21,7 +23,12 @@ def plots(address: str, *, live: bool = False, empty: str = "", plain: bool = Fa
 
 
 def metrics(visit: Visit) -> Reply:
-    """Answers the metrics of runs: `{plots: [{title, curves: [{label, points: [[step, value, ms], …]}]}]}`."""
+    """Answers the metrics of runs: `{plots: [{title, curves: [{label, points: [[step, value, ms], …]}]}], pause_ms}`.
+
+    A value is a number, or the word for what is none: `NaN`, `Infinity`, `-Infinity`. pause_ms: how long to wait
+    before asking again, more where the answer took long.
+    """
+    began = clock.monotonic()
     names = [name for name in visit.asked("runs").split(",") if name][:_MOST_RUNS]
     labels: dict[str, str] = {}
     keys: dict[str, list[str]] = {}
@@ -32,21 +39,24 @@ def metrics(visit: Visit) -> Reply:
         for point in run["data"]["metrics"]:
             keys.setdefault(point["key"], []).append(run["info"]["run_id"])
     shown = [_plot(visit, key, owners, labels) for key, owners in sorted(keys.items())[:_MOST_PLOTS]]
-    return Reply({"plots": shown})
+    return Reply({"plots": shown, "pause_ms": int(_COSTS * 1000 * (clock.monotonic() - began))})
 
 
 def _plot(visit: Visit, key: str, owners: list[str], labels: dict[str, str]) -> JsonObject:
     query: inside.Query = {"run_ids": owners, "metric_key": key, "max_results": _MOST_POINTS}
     points: dict[str, list[Any]] = {name: [] for name in owners}
     for point in visit.api.mlflow("metrics/get-history-bulk-interval", query)["metrics"]:
-        points[point["run_id"]].append([point["step"], _finite(point["value"]), point["timestamp"]])
+        points[point["run_id"]].append([point["step"], _told(point["value"]), point["timestamp"]])
     curves = [{"label": labels[name], "points": _stepped(points[name])} for name in owners]
     return {"title": key, "curves": curves}
 
 
-def _finite(value: Any) -> float | None:
-    value = float(value)
-    return value if math.isfinite(value) else None
+def _told(value: Any) -> float | str:
+    """Returns a value as JSON can have it."""
+    number = float(value)
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def _stepped(points: list[Any]) -> list[Any]:

@@ -9,11 +9,13 @@ from urllib.parse import quote, unquote_plus, urlencode
 from lazulite.edge.hosts import Mount
 from lazulite.edge.refusals import Refusals
 from lazulite.errors import NotFound
+from lazulite.http import scopes
 from lazulite.http.call import Call, Caller, JsonObject
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Router
 from lazulite.identity.environment import CLIENT, TENANT
-from lazulite.ids import PROVIDER, WorkspaceId, parse_workspace
+from lazulite.ids import WorkspaceId
+from lazulite.store import resources
 from lazulite.studio.builds import Builds
 from lazulite.studio.samples import Samples
 from lazulite.studio.visitors import Visitors
@@ -141,16 +143,8 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     return [(unquote_plus(name).lower(), unquote_plus(value)) for name, _, value in from_text]
 
 
-def workspaces(call: Call, parts: StudioParts) -> list[JsonObject]:
-    """Lists every workspace of the platform as ARM prints it, the ones made last first."""
-    api = Api(call, parts, None)
-    found: list[JsonObject] = []
-    for one in api.ask("arm", "GET", "/subscriptions")["value"]:
-        where = f"/subscriptions/{segment(one['subscriptionId'])}/providers/{PROVIDER}/workspaces"
-        found += api.ask("arm", "GET", where)["value"]
-    return sorted(found, key=lambda each: str(each["systemData"]["createdAt"]), reverse=True)
-
-
-def workspace_of(shown: JsonObject) -> WorkspaceId:
-    """Returns the id of a workspace that ARM printed."""
-    return parse_workspace(str(shown["id"]))[0]
+def workspaces(parts: StudioParts) -> tuple[WorkspaceId, ...]:
+    """Lists every workspace of the platform, the ones made last first."""
+    with parts.db.read() as connection:
+        rows = resources.everywhere(connection, "workspaces")
+    return tuple(map(scopes.id_of, reversed(rows)))

@@ -15,8 +15,9 @@ def state(parts: Parts) -> str:
 
 
 def get(call: Call, parts: Parts) -> Reply:
-    """Answers `{state, pause_ms}`: how things stand, and how long to wait before asking again."""
-    return Reply({"state": state(parts), "pause_ms": cast(StudioParts, parts).visitors.pause_ms()})
+    """Answers `{state, pause_ms}`: how things stand, and how long to wait before asking again. page: who asks."""
+    pause_ms = cast(StudioParts, parts).visitors.pause_ms(call.query.get("page", "")[:40])
+    return Reply({"state": state(parts), "pause_ms": pause_ms})
 
 
 ROUTES = (Route("GET", "/_studio/pulse", get),)

@@ -76,7 +76,7 @@ Frame = Callable[[Visit, str, Html, int], Reply]
 def visit_of(call: Call, parts: Parts) -> Visit:
     """Reads a request. Raises NotFound (404) when it names a workspace that does not exist: looking makes none."""
     studio, state = cast(StudioParts, parts), pulse.state(parts)
-    known = tuple(map(inside.workspace_of, inside.workspaces(call, studio)))
+    known = inside.workspaces(studio)
     cookies = cookies_of(call.headers)
     workspace = _chosen(known, call.query.get("wsid", ""), cookies.get(WORKSPACE, ""))
     return Visit(call, studio, Api(call, studio, workspace), workspace, known, cookies, state)
@@ -159,7 +159,7 @@ def page(
 def _lost(call: Call, parts: Parts) -> Visit:
     """Returns a visit of no workspace, for a page that says that there is none of that name."""
     studio = cast(StudioParts, parts)
-    known = tuple(map(inside.workspace_of, inside.workspaces(call, studio)))
+    known = inside.workspaces(studio)
     return Visit(call, studio, Api(call, studio, None), None, known, cookies_of(call.headers), pulse.state(parts))
 
 

@@ -1,29 +1,26 @@
-"""How many pages are open, by how often they ask, so that each asks more seldom where there are many."""
+"""How many pages are open, by who asks, so that each asks more seldom where there are many."""
 
 import threading
-from collections import deque
 
 from lazulite import clock
 
-_OVER_S = 10.0
-_LEAST_MS, _EACH_MS = 1000, 300
+_GONE_S = 40.0  # a hidden page asks every 15 seconds
+_LEAST_MS, _EACH_MS = 1000, 400
+_MOST = 1000
 
 
 class Visitors:
     """Counts the pages that asked lately. For any thread."""
 
     def __init__(self) -> None:
-        self._asked: deque[float] = deque(maxlen=1000)
-        self._pause_ms = _LEAST_MS
+        self._seen: dict[str, float] = {}
         self._counting = threading.Lock()
 
-    def pause_ms(self) -> int:
-        """Counts one question, and returns for how many milliseconds whoever asked is to wait."""
+    def pause_ms(self, page: str) -> int:
+        """Notes that a page asked, by the name it has given itself; returns how many milliseconds it is to wait."""
         with self._counting:
             now = clock.monotonic()
-            self._asked.append(now)
-            while self._asked[0] < now - _OVER_S:
-                self._asked.popleft()
-            pages = len(self._asked) * self._pause_ms / 1000 / _OVER_S
-            self._pause_ms = max(_LEAST_MS, int(pages * _EACH_MS))
-            return self._pause_ms
+            self._seen = {name: at for name, at in self._seen.items() if at > now - _GONE_S}
+            if len(self._seen) < _MOST:
+                self._seen[page] = now
+            return max(_LEAST_MS, len(self._seen) * _EACH_MS)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, func, select, tuple_
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.sqlite import insert
 
@@ -70,6 +70,21 @@ def history(
         query = query.where(tuple_(*_ORDER) > tuple_(*(seen[column.name] for column in _ORDER)))
     query = query.order_by(*_ORDER)
     return [_point(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+
+def sample(connection: Connection, run: int, key: str, *, first: int, last: int, limit: int) -> Sequence[Point]:
+    """Returns a metric's points between two steps; of long histories an even sample with both ends, `limit` points."""
+    columns = run_points.c
+    chosen = select(run_points).where(columns.run == run, columns.key == key, columns.step.between(first, last))
+    total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    if total <= limit:
+        return [_point(row) for row in connection.execute(chosen.order_by(*_ORDER))]
+    numbered = chosen.add_columns((func.row_number().over(order_by=_ORDER) - 1).label("place")).subquery()
+    place, gaps = numbered.c.place, limit - 1
+    is_taken = (place == total - 1) | (place * gaps // (total - 1) != (place - 1) * gaps // (total - 1))
+    if gaps:
+        is_taken |= place == 0
+    return [_point(row) for row in connection.execute(select(numbered).where(is_taken).order_by(place))]
 
 
 def log_cells(connection: Connection, run: int, cells: Sequence[Cell]) -> None:

@@ -133,8 +133,8 @@ def get_histories(call: Call, parts: Parts) -> Reply:
     with parts.db.read() as connection:
         for run_id in wire.strings(query, "run_ids"):
             run = runs.find(connection, workspace.scope, run_id)
-            points = [p for p in metrics.history(connection, run.number, key) if first <= p.step <= last]
-            found += [{**run_shapes.show_point(point), "run_id": run.id} for point in _sample(points, limit)]
+            points = metrics.sample(connection, run.number, key, first=first, last=last, limit=limit)
+            found += [{**run_shapes.show_point(point), "run_id": run.id} for point in points]
     return Reply({"metrics": found})
 
 
@@ -202,14 +202,6 @@ def _uses(body: JsonObject, direction: Direction) -> list[ModelUse]:
         ModelUse(direction, fields.text(item, "model_id", required=True), wire.whole(item, "step"))
         for item in wire.objects(body, "models")
     ]
-
-
-def _sample(points: Sequence[Point], limit: int) -> Sequence[Point]:
-    if len(points) <= limit:
-        return points
-    if limit == 1:
-        return points[-1:]
-    return [points[round(place * (len(points) - 1) / (limit - 1))] for place in range(limit)]
 
 
 def _read_token(token: str, key: str) -> Point | None:
