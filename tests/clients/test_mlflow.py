@@ -208,6 +208,26 @@ def test_a_logged_model_is_registered_loaded_and_known_to_the_sdk(tracked: Mlflo
     assert known.flavors["python_function"]["loader_module"] == "mlflow.pyfunc.model"
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_that_a_run_left_is_registered_with_a_slash_at_its_end_and_without(tracked: Mlflow, end: str) -> None:
+    """As the register steps of Azure's AutoML pipelines name it."""
+    told = tracked(
+        """
+        import os, pathlib, tempfile
+        folder = pathlib.Path(tempfile.mkdtemp())
+        (folder / "MLmodel").write_text("flavors: {}")
+        (folder / "w.txt").write_text("w")
+        with mlflow.start_run() as run:
+            mlflow.log_artifacts(str(folder), "outputs/mlflow-model")
+        version = mlflow.register_model(f"runs:/{run.info.run_id}/outputs/mlflow-model{end}", "left")
+        names = os.listdir(mlflow.artifacts.download_artifacts(f"models:/left/{version.version}"))
+        result = [version.run_id == run.info.run_id, {"MLmodel", "w.txt"} <= set(names)]
+        """,
+        end=end,
+    )
+    assert told == [True, True]
+
+
 def test_a_model_of_the_sdk_is_loaded_by_mlflow(tracked: Mlflow, ml: MLClient, tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "weights.txt").write_text("w")

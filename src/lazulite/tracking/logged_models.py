@@ -14,6 +14,7 @@ from lazulite.errors import NotFound
 from lazulite.store.tables import logged_models, model_points
 from lazulite.tracking import runs
 from lazulite.tracking.metrics import Point
+from lazulite.tracking.runs import Run
 
 STATUSES = (
     "LOGGED_MODEL_PENDING",
@@ -71,7 +72,7 @@ def create(connection: Connection, scope: str, new: NewModel, now: datetime) -> 
     `azureml://jobs/{job}/outputs/artifacts/paths/{name}` looks. A second model of that name gets `{name}-{id}`, and
     a model without a run a folder as if it were one.
     """
-    identifier = f"m-{uuid.uuid4().hex}"
+    identifier = _new_id()
     folder = f"ExperimentRun/dcid.{new.run}/{new.name}" if new.run else f"ExperimentRun/dcid.{identifier}"
     same = (logged_models.c.scope == scope, logged_models.c.folder == folder)
     if connection.execute(select(logged_models.c.id).where(*same)).first():
@@ -79,6 +80,18 @@ def create(connection: Connection, scope: str, new: NewModel, now: datetime) -> 
     values = {**vars(new), "scope": scope, "id": identifier, "folder": folder, "status": STATUSES[0]}
     connection.execute(insert(logged_models).values(**values, is_deleted=False, created_at=now, modified_at=now))
     return find(connection, scope, identifier)
+
+
+def adopt(connection: Connection, run: Run, path: str, now: datetime) -> None:
+    """Makes a model of a folder that a run left among its artifacts, unless one has it already, deleted or not."""
+    new = NewModel(run.experiment, path, run.id)
+    values = {**vars(new), "scope": run.scope, "id": _new_id(), "folder": f"{run.folder}/{path}", "status": STATUSES[1]}
+    row = {**values, "is_deleted": False, "created_at": now, "modified_at": now}
+    connection.execute(upsert(logged_models).on_conflict_do_nothing(), row)
+
+
+def _new_id() -> str:
+    return f"m-{uuid.uuid4().hex}"
 
 
 def get(connection: Connection, scope: str, identifier: str) -> LoggedModel | None:

@@ -50,7 +50,7 @@ def artifact_uri(call: Call, workspace: WorkspaceId, experiment: str, stored: St
     Source: azureml-mlflow 1.62 _internal/utils.py artifact_uri_decomp, _store/azureml_reststore.py; mlflow 3.17
     store/artifact/mlflow_artifacts_repo.py.
     """
-    if not _is_plugin(call):
+    if not is_plugin(call):
         return f"mlflow-artifacts:/{stored.datastore}/{quote(stored.path)}"
     root = _root(call, workspace)
     of_run = _CONTAINER.fullmatch(stored.path) if stored.datastore == ARTIFACT_STORE else None
@@ -62,7 +62,7 @@ def artifact_uri(call: Call, workspace: WorkspaceId, experiment: str, stored: St
 
 def model_uri(call: Call, workspace: WorkspaceId, model: LoggedModel) -> str:
     """Returns the same for a logged model, which is a run of its own to the plugin: that lists whole runs only."""
-    if not _is_plugin(call):
+    if not is_plugin(call):
         return artifact_uri(call, workspace, model.experiment, of_model(model))
     return f"azureml://{_root(call, workspace)}/experiments/{model.experiment}/runs/{model.id}/artifacts"
 
@@ -152,7 +152,8 @@ def _joined(folder: str, path: str) -> str:
     return f"{folder}/{path.strip('/')}".rstrip("/")
 
 
-def _is_plugin(call: Call) -> bool:
+def is_plugin(call: Call) -> bool:
+    """Tells whether azureml-mlflow asks, and by an address of its own."""
     agent = call.headers.get("user-agent", "")
     client = _CLIENT.search(agent)
     version = "v1.0" if client and client[1] == "1" else "v2.0"

@@ -1,12 +1,14 @@
 """MLflow 3's logged models: create, finalize, get, delete, search, tags and parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lazulite import fields
 from lazulite.dataplane.mlflow import addresses, run_shapes, wire
 from lazulite.dataplane.mlflow.logged import PARAM_LIMIT
 from lazulite.dataplane.mlflow.runs import TAG_LIMIT, random_name
+from lazulite.engine import folders
 from lazulite.errors import BadRequest, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -14,10 +16,13 @@ from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
 from lazulite.ids import WorkspaceId
 from lazulite.tracking import experiments, filters, logged_models, runs
+from lazulite.tracking import search as search_runs
 from lazulite.tracking.filters import Comparison, Searchable
 from lazulite.tracking.logged_models import LoggedModel, ModelPoint, NewModel
+from lazulite.tracking.search import Search
 
 _PAGE, _PAGE_LIMIT = 100, 5000
+_RUNS_LOOKED_AT = 1000
 _SEARCHABLE = Searchable(
     texts=frozenset(("name", "model_id", "model_type", "status", "source_run_id", "experiment_id")),
     numbers=frozenset(("creation_timestamp", "last_updated_timestamp")),
@@ -119,14 +124,39 @@ def search(call: Call, parts: Parts) -> Reply:
     datasets = [_dataset(item) for item in wire.objects(body, "datasets")]
     order = [_order(item) for item in wire.objects(body, "order_by")]
     offset, limit = wire.offset_of(body), wire.limit_of(body, _PAGE, _PAGE_LIMIT)
+    within = wire.strings(body, "experiment_ids")
+    if [(one.key, one.operator) for one in clauses] == [("name", "=")] and addresses.is_plugin(call):
+        path = str(clauses[0].value).strip("/")
+        clauses = [replace(clauses[0], value=path)]
+        if addresses.is_clean(path):
+            _adopt(call, parts, within, path)
     with parts.db.read() as connection:
-        known = logged_models.in_experiments(connection, workspace.scope, wire.strings(body, "experiment_ids"))
+        known = logged_models.in_experiments(connection, workspace.scope, within)
         points = logged_models.latest(connection, [model.id for model in known])
     found = [model for model in known if _matches(model, points[model.id], clauses, datasets)]
     for value_of, is_ascending in reversed(order):
         found = _sorted([(value_of(model, points[model.id]), model) for model in found], is_ascending)
     shown = [_show(call, workspace, model, points[model.id]) for model in found[offset : offset + limit + 1]]
     return wire.page("models", shown, offset, limit)
+
+
+def _adopt(call: Call, parts: Parts, within: Sequence[str], path: str) -> None:
+    """Makes logged models of folders of that path which runs left among their artifacts with an MLmodel in them.
+
+    `register_model("runs:/{run}/{path}")` of MLflow 3 asks for such models where it sees no MLmodel, which
+    azureml-mlflow, that lists whole runs only, never shows it.
+    Source: mlflow 3.15 tracking/_model_registry/fluent.py, _register_model; azureml-mlflow 1.62
+    _store/artifact/artifact_repo.py, list_artifacts. What Azure answers: guess.
+    """
+    workspace = scopes.workspace(call, parts)
+    with parts.db.read() as connection:
+        newest = search_runs.find(connection, workspace.scope, Search(within, limit=_RUNS_LOOKED_AT))
+    home = parts.settings.home
+    found = [run for run in newest if (folders.artifacts(home, workspace, run.id) / path / "MLmodel").is_file()]
+    if found:
+        with parts.db.write() as connection:
+            for run in found:
+                logged_models.adopt(connection, run, path, call.now)
 
 
 def _change(call: Call, parts: Parts, changes: Callable[[LoggedModel], Mapping[str, Any]]) -> Reply:
