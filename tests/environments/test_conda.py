@@ -71,6 +71,15 @@ def test_version_operators_are_translated(spec, line):
     assert read(json.dumps({"dependencies": [spec]})).requirements.lines == (line,)
 
 
+def test_numpy_is_as_old_as_conda_has_built_for():
+    found = read("dependencies: [numpy, scikit-learn=1.2.2]")
+    assert "numpy<2" in found.requirements.lines
+    assert any("scikit-learn 1.2.2 is built for NumPy 1" in note for note in found.notes)
+    for other in ("[numpy=1.26, scikit-learn=1.2.2]", "[numpy, scikit-learn=1.5.1]", "[numpy, scikit-learn]"):
+        assert "numpy<2" not in read(f"dependencies: {other}").requirements.lines
+    assert "numpy<2" not in read("dependencies: [{pip: [scikit-learn==1.2.2]}]").requirements.lines, "as pip has it"
+
+
 def test_what_is_not_python_is_listed_and_not_looked_for_on_pypi():
     found = read("dependencies: [cudatoolkit=11.3, pytorch-cuda=12.1, ffmpeg, numpy]")
     assert found.unavailable == ("cudatoolkit=11.3", "pytorch-cuda=12.1", "ffmpeg")

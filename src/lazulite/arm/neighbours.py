@@ -58,7 +58,8 @@ def _putting(kind: str) -> Handler:
         with parts.db.write() as connection:
             scopes.ensure_group(connection, call.ids["subscription"], call.ids["group"], body["location"], call)
             row, is_new = resources.put(connection, _place(call, kind, name), body, now=call.now, who=call.who.name)
-        return Reply(_show(row, kind, call), 201 if is_new else 200)
+        # azure-mgmt-storage takes no 201.
+        return Reply(_show(row, kind, call), 201 if is_new and kind != _STORAGE else 200)
 
     return put
 

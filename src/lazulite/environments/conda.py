@@ -4,13 +4,14 @@ Source: docs.conda.io, "Creating an environment file manually" and "Package matc
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import yaml
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
-from lazulite.catalog import conda_names
+from lazulite.catalog import conda_names, numpy_two
 from lazulite.environments import requirements
 from lazulite.environments.requirements import Place, Requirements
 
@@ -19,6 +20,7 @@ _SPEC = re.compile(r"^(?:(?P<channel>[^:\s\[\]]+)::)?(?P<name>[A-Za-z0-9_][A-Za-
 _BRACKETS = re.compile(r"\[(?P<inner>[^\]]*)\]\s*$")
 _INNER_VERSION = re.compile(r"version\s*=\s*['\"]?([^'\"\]]+)['\"]?")
 _OPERATOR = re.compile(r"^(==|!=|>=|<=|~=|=|>|<)?\s*(.+)$")
+_EXACT = re.compile(r"^={1,2}\s*(\d+(?:\.\d+)*)(?:\.\*)?$")
 _PINNED_ANYWAY = ("pip", "setuptools", "wheel")
 # Channels whose Python packages are those of PyPI under the same name.
 _ORDINARY_CHANNELS = ("defaults", "conda-forge", "anaconda", "main", "pytorch", "nvidia", "huggingface", "nodefaults")
@@ -63,6 +65,7 @@ def read(text: str, place: Place) -> CondaFile:
 
 
 def _with_dependencies(found: CondaFile, node: yaml.Node | None, place: Place) -> CondaFile:
+    packages: list[_Package] = []
     for item in _items(node, place, "dependencies"):
         at = place.at(_line(item))
         if isinstance(item, yaml.MappingNode):
@@ -73,7 +76,25 @@ def _with_dependencies(found: CondaFile, node: yaml.Node | None, place: Place) -
                 found = replace(found, requirements=found.requirements + requirements.read_lines(lines, place))
         else:
             found = with_package(found, _text(item, place, "dependencies"), at)
+            packages.append(_package(_text(item, place, "dependencies"), at))
+    return _with_old_numpy(found, packages, place)
+
+
+def _with_old_numpy(found: CondaFile, packages: Sequence[_Package], place: Place) -> CondaFile:
+    """Keeps NumPy below 2 where a package is pinned that conda has built for no other."""
+    if any(package.name.lower() == "numpy" and package.version for package in packages):
+        return found
+    for package in packages:
+        pinned, since = _EXACT.match(package.version), numpy_two.SINCE.get(_pypi_name(package))
+        if pinned and since and Version(pinned[1]) < Version(since):
+            note = f"{place}: {package.name} {pinned[1]} is built for NumPy 1, so NumPy stays below 2."
+            found = replace(found, requirements=found.requirements + Requirements(lines=("numpy<2",)))
+            return _with_note(found, note)
     return found
+
+
+def _pypi_name(package: _Package) -> str:
+    return (conda_names.pypi_name(package.name) or package.name).lower()
 
 
 def with_package(found: CondaFile, spec: str, place: Place) -> CondaFile:
