@@ -37,9 +37,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def batch_test(folder: Path, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [Path(sys.executable).with_name("lazulite"), "batch-test", "--python", sys.executable, *words]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("LAZULITE", "AZUREML"))}
+def batch_test(
+    folder: Path, *words: str, typed: str = "", python: str | None = sys.executable, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    command = [Path(sys.executable).with_name("lazulite"), "batch-test", *words]
+    command += ["--python", python] if python else []
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAZULITE", "AZUREML"))}
+    environ = {**kept, **variables}
     run = subprocess.run(command, cwd=folder, input=typed, capture_output=True, text=True, timeout=60, env=environ)
     print(run.stdout, run.stderr)
     return run
@@ -66,6 +70,24 @@ def test_pdb_stands_where_the_script_raised(folder: Path) -> None:
     assert run.returncode == 1
     assert "Mini-batch 1: " in run.stderr and "AssertionError: seven" in run.stderr
     assert "(Pdb) 7" in run.stdout and "Mini-batch 2" not in run.stderr
+
+
+def test_the_environment_of_a_file_is_built_and_run_with(folder: Path, tmp_path: Path) -> None:
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (folder / "conda.yml").write_text(f"dependencies: [python={minor}]\nvariables: {{SCALE: '5'}}\n")
+    (folder / "environment.yml").write_text("name: own\nimage: ubuntu\nconda_file: conda.yml\n")
+    script = "import os, sys\ndef run(files):\n    return [os.environ['SCALE'] + sys.prefix] * len(files)\n"
+    (folder / "score.py").write_text(script)
+    home = str(tmp_path / "home")
+    for file in ("environment.yml", "conda.yml"):
+        words = ("--entry-script", "score.py", "--input", "data", "--output", "out", "--environment", file)
+        run = batch_test(folder, *words, python=None, LAZULITE_HOME=home)
+        rows = (folder / "out" / "predictions.csv").read_text().split()
+        assert run.returncode == 0 and rows[0].startswith(f"5{home}/environments/")
+    assert "stands already" in run.stdout
+    (folder / "conda.yml").write_text("- 1")
+    refused = batch_test(folder, *words, python=None, LAZULITE_HOME=home)
+    assert refused.returncode and "conda.yml is neither a conda file nor an environment" in refused.stderr
 
 
 @pytest.mark.parametrize(

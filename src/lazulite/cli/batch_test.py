@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lazulite import settings
 from lazulite.batch import alone, conductor, plan
 from lazulite.batch.order import Order
+from lazulite.cli import environment_file
 from lazulite.cli.grammar import Arguments, Command, Group, Misuse, flag
+from lazulite.cli.verbs import readable
 
 _FILE_NAME = "predictions.csv"
 # Source: learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-batch, retry_settings.timeout.
@@ -26,14 +29,17 @@ def _batch_test(arguments: Arguments) -> None:
         raise Misuse(f"There is no file {arguments.entry_script}.", hint="--entry-script names the batch script.")
     if not script and not arguments.model_dir:
         raise Misuse("There is nothing to run.", hint="Give --entry-script, or --model-dir with a model of MLflow.")
+    if arguments.environment and arguments.python:
+        raise Misuse("--environment and --python both say what the script is run with.", hint="Give one of them.")
     if not source.exists():
         raise Misuse(f"There is no file or folder {arguments.input}.", hint="--input names what is scored.")
     output = Path(arguments.output).resolve()
+    python, own = _interpreter(arguments)
     with tempfile.TemporaryDirectory(prefix="lazulite-batch-") as folder:
         asked = Order(
             folder=f"{folder}/batch",
             logs=str(_fresh(output / "logs")),
-            python=alone.interpreter(arguments.python),
+            python=python,
             code=str(script.parent if script else Path.cwd()),
             source=str(source),
             input=str(source),
@@ -49,9 +55,17 @@ def _batch_test(arguments: Arguments) -> None:
             append_to=str(output / _FILE_NAME),
             outputs=(str(output),),
             output=str(output),
-            variables=_variables(arguments, output),
+            variables={**own, **_variables(arguments, output)},
         )
         raise SystemExit(_debug(asked) if arguments.pdb else _conduct(asked))
+
+
+def _interpreter(arguments: Arguments) -> tuple[str, Mapping[str, str]]:
+    """Returns what the script is run with, and the variables that its environment sets."""
+    if not arguments.environment:
+        return alone.interpreter(arguments.python), {}
+    made = environment_file.ensure(arguments.environment, settings.read().home, print)
+    return str(made.python), made.variables
 
 
 def _fresh(logs: Path) -> Path:
@@ -154,6 +168,12 @@ GROUPS = (
                         help="How many items may fail, -1 for any number, if not given.",
                     ),
                     flag("--arguments", default="", metavar="TEXT", help="The script's program_arguments."),
+                    flag(
+                        "--environment",
+                        type=readable,
+                        metavar="YAML",
+                        help="A conda file, or an environment's YAML file: it is built as a deployment's is.",
+                    ),
                     flag("--python", metavar="FILE", help="The interpreter; python3 on PATH if not given."),
                     flag("--pdb", action="store_true", help="Run it here, and stop in pdb where it raises."),
                 ),
