@@ -7,7 +7,7 @@ from fastapi.responses import Response
 work.init()
 app = FastAPI()
 
-if work.WORK == "binary":
+if work.IS_OF_BYTES:
 
     @app.post("/score")
     async def score(request: Request):

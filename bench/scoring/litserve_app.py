@@ -1,10 +1,11 @@
-"""LitServe, one worker."""
+"""LitServe, one worker. It takes JSON or forms, no bare bytes."""
 
 import json
 import os
 
 import litserve
 import work
+from fastapi import Request
 
 
 class Api(litserve.LitAPI):
@@ -14,13 +15,13 @@ class Api(litserve.LitAPI):
         """Loads the model."""
         work.init()
 
-    def decode_request(self, request):
-        """Takes the body as it was parsed."""
-        return request
+    def decode_request(self, request: Request):
+        """Takes the body as it was parsed, or the file in a form."""
+        return request["image"].file.read() if work.IS_OF_BYTES else request
 
-    def predict(self, request):
-        """Runs the work on the body's text, as the other servers do."""
-        return work.run_text(json.dumps(request))
+    def predict(self, given):
+        """Runs the work on the body's text, as the other servers do, or on the picture."""
+        return work.boxes_on(given) if work.IS_OF_BYTES else work.run_text(json.dumps(given))
 
     def encode_response(self, output):
         """Returns what becomes JSON."""

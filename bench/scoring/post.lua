@@ -1,12 +1,9 @@
--- One POST over and over: 1 row of 64 numbers (~0.3 kB), or 1 MB where BENCH_WORK is binary. Prints one line of figures.
+-- One POST over and over: the file BENCH_BODY, of the type BENCH_TYPE. Prints one line of figures.
 wrk.method = "POST"
-if os.getenv("BENCH_WORK") == "binary" then
-  wrk.body = string.rep("0123456789abcdef", 65536)
-  wrk.headers["Content-Type"] = "application/octet-stream"
-else
-  wrk.body = '{"data": [[' .. string.rep("0.5, ", 63) .. "0.5]]}"
-  wrk.headers["Content-Type"] = "application/json"
-end
+local file = io.open(os.getenv("BENCH_BODY"), "rb")
+wrk.body = file:read("*a")
+file:close()
+wrk.headers["Content-Type"] = os.getenv("BENCH_TYPE")
 if os.getenv("BENCH_KEY") then wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY") end
 done = function(summary, latency)
   local bad = summary.errors

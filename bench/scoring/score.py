@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import work
 
-if work.WORK == "binary":
+if work.IS_OF_BYTES:
     from azureml.contrib.services.aml_request import rawhttp
     from azureml.contrib.services.aml_response import AMLResponse
 
