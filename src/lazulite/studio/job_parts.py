@@ -8,7 +8,7 @@ from pathlib import Path
 from lazulite.errors import LazuliteError
 from lazulite.http.call import JsonObject
 from lazulite.ids import parse_asset
-from lazulite.studio import curves, files, job_acts, jobs, logs, places, records, variables
+from lazulite.studio import curves, files, job_acts, jobs, logged, logs, places, records, variables
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, join
 from lazulite.studio.run import Run
@@ -30,34 +30,7 @@ def metrics(found: Run) -> Html:
     address = found.visit.link("/_studio/metrics", runs=found.name)
     nothing = "This run has logged no metrics. mlflow.log_metric() and run.log() show here as they happen."
     plots = curves.plots(address, live=not found.is_over, empty=nothing)
-    return div(plots, _tables(found), _pictures(found), class_="stack")
-
-
-def _tables(found: Run) -> Html | None:
-    """Shows the rows, lists and tables that SDK v1 logs, each name's as one table."""
-    cards = []
-    for key, columns, rows in records.tables(found.visit, found.name):
-        shown = [s.row(*(_cell(row.get(column)) for column in columns)) for row in rows]
-        cards.append(s.card(key, s.grid(columns, shown, class_="dense"), class_="flush"))
-    return join(*cards) if cards else None
-
-
-def _cell(value: object) -> str:
-    return s.number(value) if isinstance(value, float) else "" if value is None else str(value)
-
-
-def _pictures(found: Run) -> Html | None:
-    """Shows the pictures that lie at the top of a run's artifacts or in `images`, where SDK v1 and MLflow log them."""
-    shown = []
-    for folder in ("", "images", "outputs"):
-        uri = places.below(found.artifacts, folder)
-        try:
-            pictures = places.listed(places.find(found.visit, uri), places.is_image).entries[:60]
-        except LazuliteError:
-            continue
-        if pictures:
-            shown.append(files.gallery(found.visit, found.artifacts, folder, pictures, _file_link(found)))
-    return s.card("Images", *shown) if shown else None
+    return div(plots, logged.show(found), class_="stack")
 
 
 def children(found: Run) -> Html:
@@ -117,10 +90,6 @@ def files_of(found: Run) -> Html:
     except LazuliteError as error:
         shown = s.empty(error.message)
     return join(s.tabs(tabs, chosen) if len(tabs) > 1 else None, shown)
-
-
-def _file_link(found: Run) -> files.Link:
-    return lambda path: found.link(tab="files", path=path)
 
 
 def code_of(found: Run) -> Html:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func, or_, select
 
 from lazulite import clock
-from lazulite.engine import folders, states
+from lazulite.engine import folders, queue, schedules, states
 from lazulite.http.call import JsonObject
 from lazulite.serving import stage
 from lazulite.store import resources
+from lazulite.store.tables import jobs as jobs_table
 from lazulite.store.tables import runs as table
 from lazulite.studio.visit import Visit
 from lazulite.tracking import experiments, metrics, runs
@@ -20,6 +21,7 @@ from lazulite.tracking.runs import Run
 
 PAGE = 50
 _MOST_ROWS = 500
+_LOOKED_AT = 5000
 # What a filter by state means.
 STATES = {
     "active": tuple(status for status in runs.STATUSES if status not in runs.ENDED),
@@ -190,16 +192,16 @@ def count(visit: Visit, kind: str) -> int:
         return resources.count_in(connection, visit.workspace.scope, kind)
 
 
-def tables(visit: Visit, name: str) -> list[tuple[str, list[str], list[dict[str, Any]]]]:
-    """Lists what a run logged besides numbers, as SDK v1 does: (name, columns, rows as {column: value})."""
+def cells(visit: Visit, name: str) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Lists what a run logged besides numbers, as SDK v1 does: (name, its kind, rows as {column: value})."""
     assert visit.workspace
     with visit.parts.db.read() as connection:
         run = runs.find(connection, visit.workspace.scope, name)
-        cells = metrics.cells(connection, run.number)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for cell in cells:
-        found.setdefault(cell.key, []).extend(_rows(cell.data["data"]))
-    return [(key, list(dict.fromkeys(column for row in rows for column in row)), rows) for key, rows in found.items()]
+        logged = metrics.cells(connection, run.number)
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in logged:
+        found.setdefault((cell.key, cell.kind), []).extend(_rows(cell.data["data"]))
+    return [(key, kind, rows) for (key, kind), rows in found.items()]
 
 
 def _rows(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -228,3 +230,47 @@ def workers_told(visit: Visit, label: str) -> JsonObject:
     except (IndexError, OSError, ValueError):
         return {}
     return found
+
+
+def children_of(visit: Visit, kind: str) -> list[tuple[str, JsonObject]]:
+    """Lists everything of a kind that has a parent, as it was asked for: (`endpoint/deployment`, its properties)."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        rows = resources.containers(connection, visit.workspace.scope, kind)
+    return [(row.place.name, row.body["properties"]) for row in rows]
+
+
+def uses_of_component(visit: Visit, component: str) -> list[JsonObject]:
+    """Lists the latest steps that ran a component, by its id; jobs of long ago are not looked at."""
+    assert visit.workspace
+    scope = visit.workspace.scope
+    with visit.parts.db.read() as connection:
+        newest = connection.execute(select(func.max(jobs_table.c.number)).where(jobs_table.c.scope == scope)).scalar()
+        query = select(jobs_table.c.number).where(
+            jobs_table.c.scope == scope,
+            jobs_table.c.number > (newest or 0) - _LOOKED_AT,
+            jobs_table.c.body["componentId"].as_string() == component,
+        )
+        numbers = list(connection.execute(query.order_by(jobs_table.c.number.desc()).limit(PAGE)).scalars())
+        names = {one.id: one.name for one in experiments.all_of(connection, scope)}
+        found = runs.matching(
+            connection, scope, table.c.number.in_(numbers), order_by=(table.c.number.desc(),), limit=PAGE
+        )
+    return [shown(run, names.get(run.experiment, "")) for run in found]
+
+
+def ticks(visit: Visit, schedule: str) -> list[schedules.Event]:
+    """Lists what came of a schedule's times, the latest first."""
+    assert visit.workspace
+    with visit.parts.db.read() as connection:
+        place = resources.Place(visit.workspace.scope, schedules.KIND, schedule)
+        return schedules.events(connection, place, PAGE)
+
+
+def waiting(visit: Visit) -> dict[str, int]:
+    """Counts the jobs that wait for each compute, by its name in lower case."""
+    if not visit.workspace:
+        return {}
+    with visit.parts.db.read() as connection:
+        found = queue.waiting(connection)
+    return {compute.lower(): count for scope, compute, count in found if scope == visit.workspace.scope}
