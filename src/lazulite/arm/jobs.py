@@ -25,8 +25,9 @@ from lazulite.tracking import entries, experiments, runs
 # Source: azure-ai-ml 1.35.2 _restclient/arm_ml_service/models/_enums.py, JobType.
 TYPES = ("AutoML", "Command", "Distillation", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
 _PAGE = 100
-# What a job is: none of it changes once it is submitted.
-_FIXED = ("command", "codeId", "computeId", "environmentVariables")
+# What a job is: none of it changes once it is submitted. That Azure refuses another compute or experiment: azure-ai-ml
+# 1.35.2 operations/_job_operations.py, create_or_update.
+_FIXED = ("command", "codeId", "computeId", "environmentVariables", "experimentName")
 
 
 # There are parallel jobs within pipelines only. azure-ai-ml knows no such job by itself, and reads what Azure sends
@@ -56,8 +57,10 @@ def put(call: Call, parts: Parts) -> Reply:
 
 
 def _change(call: Call, parts: Parts, workspace: WorkspaceId, job: Job, given: JsonObject) -> Reply:
+    with parts.db.read() as connection:
+        experiment = experiments.get(connection, workspace.scope, job.run.experiment).name
     for field in _FIXED:
-        old, new = job.body.get(field), given.get(field)
+        old, new = {**job.body, "experimentName": experiment}.get(field), given.get(field)
         if new and new != old:
             raise Conflict(
                 f'Job "{job.name}" exists with another {field}: it has {old!r}, the request has {new!r}.',
