@@ -35,6 +35,7 @@ class Images:
     """The images of one registry of a home."""
 
     def __init__(self, home: Path, registry: str) -> None:
+        self.registry = registry
         self._root = home / "oci" / registry
         self._blobs = self._root / "blobs"
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from lazulite.artifacts.files import full_disk_is_an_error
 from lazulite.artifacts.oci import Images
 from lazulite.edge import hosts
+from lazulite.environments import images as recipes
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.settings import Settings
 
@@ -54,6 +55,13 @@ def app(settings: Settings) -> ASGIApp:
 
         return Route(path, answer, methods=list(methods))
 
+    async def name_image(request: Request, place: Place) -> Response:
+        answer = await _put_manifest(request, place)
+        # A name means what was given it last: not what `az acr build` gave it before.
+        name = f"{place[0].registry}{recipes.REGISTRY}/{place[1]}:{request.path_params['reference']}"
+        await run_in_threadpool(recipes.forget, settings.home, name)
+        return answer
+
     return Starlette(
         routes=[
             Route("/v2/", _root, methods=["GET", "HEAD"]),
@@ -64,7 +72,7 @@ def app(settings: Settings) -> ASGIApp:
             route("/v2/{name:path}/blobs/uploads/", _begin, "POST"),
             route("/v2/{name:path}/blobs/uploads/{upload}", _continue, "PATCH", "PUT", "GET", "DELETE"),
             route("/v2/{name:path}/blobs/{digest}", _blob, "GET", "HEAD"),
-            route("/v2/{name:path}/manifests/{reference}", _put_manifest, "PUT"),
+            route("/v2/{name:path}/manifests/{reference}", name_image, "PUT"),
             route("/v2/{name:path}/manifests/{reference}", _manifest, "GET", "HEAD"),
             route("/v2/{name:path}/manifests/{reference}", _delete_manifest, "DELETE"),
         ]
@@ -72,8 +80,11 @@ def app(settings: Settings) -> ASGIApp:
 
 
 async def _root(request: Request) -> Response:
-    """Asks for a sign-in, as Azure does, so that clients that keep credentials use them; any are good."""
-    if "authorization" in request.headers:
+    """Asks for a sign-in, as Azure does, so that clients that keep credentials use them; any are good.
+
+    By this machine's own name nobody is asked: dockerd sends nothing to a registry for which it has no credentials.
+    """
+    if "authorization" in request.headers or not hosts.azure_mount(request.headers.get("host", "")):
         return JSONResponse({}, headers=_API)
     challenge = {"www-authenticate": 'Basic realm="Lazulite"', **_API}
     return JSONResponse({"errors": [{"code": "UNAUTHORIZED", "message": "Sign in first."}]}, 401, challenge)

@@ -12,12 +12,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lazulite.artifacts.oci import Images
 from lazulite.environments import built, dockerfile
 from lazulite.environments.dockerfile import Recipe
 from lazulite.environments.spec import of_recipe
 from lazulite.errors import BadRequest
 
 _NAME = re.compile(r"(?P<host>[a-z0-9][a-z0-9.-]*)/(?P<path>[a-z0-9][a-z0-9._/-]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?")
+REGISTRY = ".azurecr.io"
+"""How the host of every workspace's registry ends."""
 OWN_HOST = "engine.local"
 """The host of images whose name has none: those that `docker build` makes here."""
 _CONTEXT, _RECIPE, _BASES = "context", "recipe.json", "bases"
@@ -90,8 +93,10 @@ def _images(home: Path) -> Path:
 
 
 def names(home: Path, host: str) -> list[str]:
-    """Lists the images of a registry, `path:tag`, in order."""
-    return sorted(_names(_images(home) / host.lower()))
+    """Lists the images of a registry, `path:tag`, in order: recipes, and what engines have pushed."""
+    pushed = Images(home, host.lower().removesuffix(REGISTRY))
+    found = {f"{name}:{tag}" for name in pushed.repositories() for tag in pushed.tags(name)}
+    return sorted({*found, *_names(_images(home) / host.lower())})
 
 
 def _names(folder: Path, path: str = "") -> Iterator[str]:
@@ -103,10 +108,10 @@ def _names(folder: Path, path: str = "") -> Iterator[str]:
 
 
 def all_names(home: Path) -> list[str]:
-    """Lists all images of every registry, `host/path:tag`, in order."""
+    """Lists all recipes of every registry, `host/path:tag`, in order."""
     root = _images(home)
-    hosts = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
-    return [f"{host}/{name}" for host in hosts for name in names(home, host)]
+    hosts = sorted(root.iterdir()) if root.is_dir() else []
+    return [f"{host.name}/{name}" for host in hosts for name in sorted(_names(host))]
 
 
 def copy(home: Path, image: str, target: str) -> None:

@@ -26,7 +26,6 @@ from lazulite.settings import Settings
 SCORING_PATH = "LAZULITE_SCORING_PATH"
 """The variable of a worker that tells where its server takes scores, if not at /score."""
 _PLAN, _WAY_OUT = "LAZULITE_CONTAINER", "LAZULITE_PROXY"
-_LAST_ANSWER_S = 180  # the longest request timeout that Azure allows
 APP = "/var/azureml-app"
 """Where Azure's images have a deployment's code, and models below it."""
 Log = Callable[[str], None]
@@ -61,7 +60,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Server:
-    """What is to be run. mounts: (folder here, path in the image).
+    """What is to be run. mounts: (folder here, path in the image). timeout_s: how long an answer may take.
 
     who: as whom it is listed when it asks for a host that it is refused. doors: it has no network but for these.
     """
@@ -71,6 +70,7 @@ class Server:
     live: Probe
     ready: Probe
     mounts: tuple[tuple[Path, str], ...]
+    timeout_s: int
     variables: Mapping[str, str]
     who: str
     doors: Doors | None
@@ -143,7 +143,7 @@ def _in_engine(
         run += ["-e", name]  # its value is in the worker's environment, and on no command line
     log(f"container: {image}, by {engine.program}")
     ends = {
-        "stop": [engine.program, "stop", "-t", str(_LAST_ANSWER_S), "@name"],
+        "stop": [engine.program, "stop", "-t", str(server.timeout_s), "@name"],
         "clean": [engine.program, "rm", "-f", "@name"],
         "inspect": [engine.program, "inspect", "-f", "{{.State.Pid}}", "@name"],
     }

@@ -16,7 +16,6 @@ from lazulite.errors import UserCodeError
 from lazulite.serving import sealed
 from lazulite.settings import Settings
 
-REGISTRY = ".azurecr.io"
 LABEL = "lazulite.home"
 _FAILED_LINES = 20
 Log = Callable[[str], None]
@@ -24,13 +23,13 @@ Log = Callable[[str], None]
 
 def is_ours(image: str) -> bool:
     """Tells whether an image is of a workspace's registry."""
-    return image.partition("/")[0].endswith(REGISTRY)
+    return image.partition("/")[0].endswith(images.REGISTRY)
 
 
 def name_here(settings: Settings, image: str) -> str:
     """Returns the name by which an engine reaches an image of a workspace's registry: `127.0.0.1:8765/{acr}/{rest}`."""
     host, _, rest = image.partition("/")
-    return f"127.0.0.1:{settings.port}/{host.removesuffix(REGISTRY)}/{rest}"
+    return f"127.0.0.1:{settings.port}/{host.removesuffix(images.REGISTRY)}/{rest}"
 
 
 def ensure(settings: Settings, engine: Engine, environment: Registered, who: str, log: Log) -> str:

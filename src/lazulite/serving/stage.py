@@ -1,5 +1,6 @@
 """A deployment's folder: its code and model put where Azure puts them, its environment built, its variables set."""
 
+import math
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from lazulite.errors import BadRequest
 from lazulite.identity import doors
 from lazulite.identity.doors import Doors
 from lazulite.identity.environment import client_environment
-from lazulite.serving import collecting, containers, logs, sources
+from lazulite.serving import collecting, containers, hidden, logs, sources
 from lazulite.serving.sources import Model, Sources
 from lazulite.serving.wanted import Wanted
 from lazulite.serving.workers import Guest, WorkerSpec
@@ -32,6 +33,7 @@ class Staged:
     variables: dict[str, str]
     guest: Guest
     doors: Doors | None = None
+    sight: hidden.Sight | None = None
 
 
 def folder_of(home: Path, label: str) -> Path:
@@ -69,7 +71,22 @@ def stage(settings: Settings, deployment: Wanted, found: Sources, log: Callable[
     if found.guest == "triton":  # where model_mount_path would have been, to which a variable may point
         variables["AZUREML_MODEL_DIR"] = str(model)
     ways = _doors(settings, who, log) if is_apart else None
-    return Staged(app, environment.python, variables, found.guest, ways)
+    return Staged(
+        app, environment.python, variables, found.guest, ways, _sight(settings, environment.python, folder, found, log)
+    )
+
+
+def _sight(
+    settings: Settings, python: Path, folder: Path, found: Sources, log: Callable[[str], None]
+) -> hidden.Sight | None:
+    """Returns what the workers see of the platform's files; None where it cannot be kept from them."""
+    if not hidden.is_possible():
+        log("files: all that this user may read; this system allows no namespaces")
+        return None
+    collected = [Path(place.folder) for place in found.collected.values()]
+    for place in collected:
+        place.mkdir(parents=True, exist_ok=True)
+    return hidden.sight(settings, python, (folder, *collected))
 
 
 def _doors(settings: Settings, who: str, log: Callable[[str], None]) -> Doors | None:
@@ -109,6 +126,7 @@ def _stage_container(
         live=deployment.spec.live,
         ready=deployment.spec.ready,
         mounts=tuple(mounts),
+        timeout_s=math.ceil(deployment.spec.timeout_ms / 1000),
         variables={**own, **deployment.spec.variables},
         who=who,
         doors=_doors(settings, who, log) if deployment.spec.is_apart or settings.private_network else None,
@@ -195,6 +213,7 @@ def worker_specs(settings: Settings, deployment: Wanted, staged: Staged) -> list
             cores=(os.cpu_count() or 1) / count,
             guest=staged.guest,
             doors=staged.doors,
+            sight=staged.sight,
             slots=1 if staged.guest == "score" else deployment.spec.concurrency,
         )
         for number in range(count)
