@@ -145,7 +145,7 @@ def test_a_job_is_renamed_archived_and_restored(ml: MLClient, plain: str) -> Non
     ml.jobs.restore(made.name)
     assert [one.name for one in ml.jobs.list()] == [made.name]
     assert ended(ml, made.name) == "Completed"
-    with pytest.raises(HttpResponseError, match="exists with another experimentName: .*the request has 'other'"):
+    with pytest.raises(HttpResponseError, match=r"exists with another experimentName: .*the request has 'other'"):
         ml.jobs.create_or_update(ml.jobs.get(made.name), experiment_name="other")
     ml.jobs.begin_delete(made.name).result()
     with pytest.raises(ResourceNotFoundError):
