@@ -1,6 +1,7 @@
 """The composition root: the mounts, the loops, and their order. Nothing else builds anything."""
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -44,6 +45,7 @@ from lazulite.containers.engine import Engine as ContainerEngine
 from lazulite.dataplane import (
     artifacts,
     batch_jobs,
+    batch_scoring,
     discovery,
     metrics,
     mlflow,
@@ -121,8 +123,8 @@ DATAPLANE = (
 )
 
 # Every mount that is made of routes: the modules that have them, and the rule by which its callers are known. Blob
-# storage, registries and engine answer for themselves; `file` and `scoring` are taken so that nothing leaves by them,
-# and answer 501.
+# storage, registries and engine answer for themselves; `file` is taken so that nothing leaves by it, and answers 501.
+# Of `scoring` only batch endpoints come here: the gateway has the others.
 MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "arm": (ARM, bearer(ARM_AUDIENCES)),
     "login": ((openid, grants, managed_identity, metadata), anyone),
@@ -133,7 +135,7 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "studio": (everything.PAGES, anyone),
     "schemas": ((schemas,), anyone),
     "file": ((), anyone),
-    "scoring": ((), anyone),
+    "scoring": ((batch_scoring,), bearer(ML_AUDIENCES)),
 }
 
 # The mounts whose clients read errors of another shape than ARM's.
@@ -158,7 +160,8 @@ async def _serve(settings: Settings) -> None:
     environ = dict(os.environ)
     if settings.private_network:
         _close_ways_out(settings)
-    listener = await listen.start(settings, Authority.open(settings.home), app, environ, refusals)
+    is_batch = functools.partial(batch_scoring.is_endpoint, parts.db)
+    listener = await listen.start(settings, Authority.open(settings.home), app, environ, refusals, is_batch)
     parts.supervisor.start()
     parts.engine.start()
     parts.scheduler.start()

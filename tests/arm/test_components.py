@@ -32,6 +32,12 @@ def test_a_spec_is_kept_as_it_is_sent_less_its_nulls(arm: Arm) -> None:
         assert arm.ask("GET", f"components/{path}").body["properties"]["componentSpec"] == kept
 
 
+def test_a_flow_of_promptflow_is_refused_in_words(arm: Arm) -> None:
+    answer = put(arm, "flow", {"type": "promptflow_parallel", "code": "azureml:code:1"})
+    assert (answer.status, "runtime is a service of Azure's" in answer.message) == (501, True), answer.body
+    assert arm.ask("GET", "components").body["value"] == []
+
+
 def test_an_anonymous_component_may_have_any_name(arm: Arm) -> None:
     first = put(arm, "azureml_anonymous", {**COMMAND, "name": "one"}, "aa-bb", isAnonymous=True)
     again = put(arm, "azureml_anonymous", {**COMMAND, "name": "two"}, "aa-bb", isAnonymous=True)

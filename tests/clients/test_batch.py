@@ -256,12 +256,19 @@ def test_who_has_no_token_or_names_nothing_that_is_there_is_told_so(numbers):
     assert answer.status_code == 404 and "It has blue" in answer.text
     gone = numbers.scoring_uri.replace(numbers.name, "nobody")
     assert requests.post(gone, json={}, headers=numbers.headers, timeout=30).status_code == 404
+    by_name = f"https://{numbers.name}.eastus.inference.ml.azure.com/jobs"
+    assert requests.get(by_name, timeout=30).status_code == 401
+    assert requests.get(f"{by_name}/none", headers=numbers.headers, timeout=30).status_code == 404
+    nobody = by_name.replace(numbers.name, "nobody-of-that-name")
+    assert requests.get(nobody, headers=numbers.headers, timeout=30).status_code == 404
 
 
 def test_a_request_that_is_sent_again_makes_no_second_job(numbers):
     headers = {**numbers.headers, "repeatability_request-id": f"again-{numbers.name}"}
+    by_name = f"https://{numbers.name}.eastus.inference.ml.azure.com/jobs"  # as Azure has it
     body = {"properties": {"inputData": {"d": {"jobInputType": "UriFolder", "uri": "azureml:numbers@latest"}}}}
-    first, second = (requests.post(numbers.scoring_uri, json=body, headers=headers, timeout=30) for _ in range(2))
+    addresses = (numbers.scoring_uri, by_name)
+    first, second = (requests.post(address, json=body, headers=headers, timeout=30) for address in addresses)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json()["name"] == second.json()["name"]
     assert ended(numbers.ml, first.json()["name"]).status == "Completed"

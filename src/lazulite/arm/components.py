@@ -10,12 +10,13 @@ from lazulite.arm import differences, source_jobs
 from lazulite.arm.environments import ENVIRONMENT
 from lazulite.arm.families import Asset, Context, one_of
 from lazulite.artifacts.locate import locate
-from lazulite.errors import BadRequest, NotFound
+from lazulite.errors import BadRequest, NotFound, NotImplementedHere
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.ids import RegistryId, WorkspaceId, parse_asset
 from lazulite.store import assets, datastores
 
+_FLOW = "promptflow_parallel"
 # What each type must have besides its name, for the SDK reads no list in which one lacks it. Source: azure-ai-ml 1.35.2
 # entities/_component/component_factory.py, and the schemas in _schema/component.
 _NEEDS: Mapping[str, Mapping[str, type]] = {
@@ -26,7 +27,7 @@ _NEEDS: Mapping[str, Mapping[str, type]] = {
     "automl": {"task": str},
     "data_transfer": {"task": str},
     "import": {},
-    "promptflow_parallel": {},
+    _FLOW: {},
 }
 # What says nothing about what a component does: two versions that differ in these alone are the same.
 _ABOUT = ("name", "version", "id", "display_name", "description", "tags", "properties", "$schema", "_source")
@@ -67,6 +68,12 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
 
 def _check(spec: JsonObject, path: str) -> None:
     kind = one_of(spec, "componentSpec.type", _NEEDS)
+    if kind == _FLOW:
+        raise NotImplementedHere(
+            "A component made of a flow of promptflow is not here: its runtime is a service of Azure's.",
+            target=f"{path}.type",
+            hint="Call what the flow calls from the script of a command or parallel component.",
+        )
     for field in ("name", "display_name", "description", "environment", "code"):
         fields.text(spec, f"{path}.{field}")
     fields.texts(spec, f"{path}.tags")

@@ -9,7 +9,7 @@ import os
 import resource
 import socket
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -66,11 +66,13 @@ async def start(
     app: ASGIApp,
     environ: Mapping[str, str] = os.environ,
     refusals: Refusals | None = None,
+    is_batch: Callable[[str], bool] = lambda host: False,
 ) -> "Listener":
     """Opens the platform's port, and serves until the listener is closed.
 
     app: one ASGI app for all mounts; scheme and Host are the client's. environ: where the way out is read from.
-    refusals: where to note what the private network refuses.
+    refusals: where to note what the private network refuses. is_batch: tells of an endpoint's host name whether app
+    answers it; the gateway does any other.
     Raises BadRequest when an exposed port has no secret, Conflict (409) when the port is taken.
     """
     if settings.is_exposed and not settings.secret:
@@ -80,7 +82,7 @@ async def start(
             hint="Set LAZULITE_SECRET, or listen on 127.0.0.1.",
         )
     _allow_many_files()
-    listener = Listener(settings, authority, app, environ, await _bind(settings), refusals or Refusals())
+    listener = Listener(settings, authority, app, environ, await _bind(settings), refusals or Refusals(), is_batch)
     listener.begin()
     return listener
 
@@ -96,6 +98,7 @@ class Listener:
         environ: Mapping[str, str],
         servers: list[socket.socket],
         refusals: Refusals,
+        is_batch: Callable[[str], bool],
     ) -> None:
         self.port: int = servers[0].getsockname()[1]
         settings = dataclasses.replace(settings, port=self.port)
@@ -106,7 +109,7 @@ class Listener:
         self._authority = authority
         own_names = (settings.host,) if settings.is_exposed and hosts.is_address(settings.host) else ()
         self._direct = authority.server_context(_is_ours, *own_names)
-        self._proxy = Proxy(settings, Upstream.of(environ, self.port), self.refusals, self._serve_proxied)
+        self._proxy = Proxy(settings, Upstream.of(environ, self.port), self.refusals, self._serve_proxied, is_batch)
         self._config = uvicorn.Config(
             gate.guard(app, settings),
             http=Connection,

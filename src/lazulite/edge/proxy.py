@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import fnmatch
 import json
 import re
 import socket
@@ -62,8 +61,16 @@ class Request:
 class Proxy:
     """Answers what clients ask of a proxy, for the listener that told such a request from the others."""
 
-    def __init__(self, settings: Settings, way_out: upstream.Upstream, refusals: Refusals, serve: Serve) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        way_out: upstream.Upstream,
+        refusals: Refusals,
+        serve: Serve,
+        is_batch: Callable[[str], bool],
+    ) -> None:
         self._settings = settings
+        self._is_batch = is_batch
         self._way_out = way_out
         self._refusals = refusals
         self._serve = serve
@@ -109,7 +116,7 @@ class Proxy:
     async def _connect(self, connection: socket.socket, request: Request, who: str, is_apart: bool) -> None:
         host, port = target_of(request.target)
         mount = hosts.azure_mount(host)
-        if mount and mount != "scoring":
+        if mount and (mount != "scoring" or self._is_batch(host)):
             await _send(connection, _ESTABLISHED)
             await self._serve(connection, host)
             return
@@ -130,7 +137,7 @@ class Proxy:
         host, port = target_of(match["authority"], 80)
         mount, proxy = hosts.azure_mount(host), None
         if mount:
-            way = await (self._gateway() if mount == "scoring" else self._inside())
+            way = await (self._gateway() if mount == "scoring" and not self._is_batch(host) else self._inside())
         else:
             self._allow(host, port, who, is_apart)
             way, proxy = await self._way_out.plain(host, port)
@@ -153,7 +160,7 @@ class Proxy:
     def _allow(self, host: str, port: int, who: str, is_apart: bool) -> None:
         is_private = self._settings.private_network
         leads_out = port == _DNS or self._way_out.is_proxy(host, port)  # it is here, but asks others
-        if not (is_private or is_apart) or (hosts.is_loopback(host) and not leads_out) or self._is_allowed(host):
+        if not (is_private or is_apart) or (hosts.is_loopback(host) and not leads_out) or self._settings.allows(host):
             return
         self._refusals.add(host, port, who, clock.now())
         if is_private:
@@ -161,10 +168,6 @@ class Proxy:
         else:
             hint = "Set egress_public_network_access to enabled, or name the host in LAZULITE_ALLOWED_HOSTS."
         raise Forbidden(f"{host}:{port} is outside the private network.", code="PrivateNetworkRefused", hint=hint)
-
-    def _is_allowed(self, host: str) -> bool:
-        patterns = (one.strip().lower() for one in self._settings.allowed_hosts.split(","))
-        return any(pattern and fnmatch.fnmatchcase(host, pattern) for pattern in patterns)
 
 
 def parse(head: bytes) -> Request:

@@ -82,12 +82,16 @@ def find(connection: Connection, home: Path, workspace: WorkspaceId, path: str, 
 
 
 def refuse_collecting(collected: Mapping[str, Place]) -> None:
-    """Raises BadRequest for a collector where an image's own server answers: nobody would collect."""
+    """Raises BadRequest for a collector where Triton or an image's own server answers: nobody would collect.
+
+    learn.microsoft.com/azure/machine-learning/how-to-collect-production-data has scoring scripts and MLflow models
+    alone; what Azure does of Triton is not written there. Source: guess.
+    """
     if collected:
         raise BadRequest(
-            "What an image's own server is asked and answers cannot be collected.",
+            "What Triton, or an image's own server, is asked and answers cannot be collected.",
             target="properties.dataCollector",
-            hint="Leave data_collector out.",
+            hint="Leave data_collector out, or deploy the model with a scoring script.",
         )
 
 
