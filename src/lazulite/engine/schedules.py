@@ -110,6 +110,14 @@ def _latest(scope: str, kind: str, keys: Sequence[str]) -> Select[Any]:
     return select(schedule_events).where(e.sequence.in_(each))
 
 
+def events(connection: Connection, place: Place, limit: int) -> list[Event]:
+    """Lists what became of a schedule's ticks, newest first."""
+    e = schedule_events.c
+    mine = select(schedule_events).where(e.scope == place.scope, e.key == place.name.lower())
+    rows = connection.execute(mine.order_by(e.sequence.desc()).limit(limit))
+    return [Event(row.at, row.kind, row.job, row.note) for row in rows]
+
+
 def forget(connection: Connection, place: Place) -> None:
     """Removes a schedule's next tick and its events; the jobs that it made stay."""
     plan(connection, place, None)

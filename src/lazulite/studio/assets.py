@@ -6,7 +6,7 @@ from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject
 from lazulite.studio import records
 from lazulite.studio import shown as s
-from lazulite.studio.html import Child, Html, a, div, form, input_, join, option, select, strong
+from lazulite.studio.html import Child, Html, a, div, form, input_, join, option, select, span, strong
 from lazulite.studio.inside import segment
 from lazulite.studio.visit import Visit, act
 
@@ -85,12 +85,21 @@ def about(visit: Visit, version: JsonObject, *pairs: tuple[str, Child]) -> Html:
         "About",
         s.facts(
             *pairs,
-            ("Made", s.moment(system.get("createdAt"))),
+            ("Made", join(s.moment(system.get("createdAt")), _by(system)) if system.get("createdAt") else None),
             ("Description", properties.get("description")),
-            ("Id", s.mono(version["id"])),
+            ("Id", join(s.mono(version["id"]), s.copy(version["id"]))),
         ),
         s.tags(properties.get("tags")),
     )
+
+
+def _by(system: JsonObject) -> str:
+    return f" by {system['createdBy']}" if system.get("createdBy") else ""
+
+
+def reference(label: str) -> Html:
+    """Shows by what programs name a version, `azureml:name:version`, to copy."""
+    return span(s.mono(f"azureml:{label}"), s.copy(f"azureml:{label}"), class_="chips wide-only")
 
 
 def archive(visit: Visit, kind: str, name: str, version: str) -> Html:

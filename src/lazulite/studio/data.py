@@ -40,18 +40,13 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
         s.title(
             name,
             assets.version_choice(visit, found, version["name"]),
+            assets.reference(f"{name}:{version['name']}"),
             above=a("Data", href=visit.link("/assets/data")),
             actions=assets.archive(visit, "data", name, version["name"]),
         ),
         div(
-            assets.about(
-                visit,
-                version,
-                ("Type", properties["dataType"]),
-                ("Bytes", s.mono(uri)),
-                ("Use it", s.mono(f"azureml:{name}:{version['name']}")),
-            ),
             files.safely(visit, uri, visit.asked("path"), link),
+            assets.about(visit, version, ("Type", properties["dataType"]), ("Lies at", s.mono(uri))),
             class_="stack",
         ),
     )

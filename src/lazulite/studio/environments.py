@@ -33,7 +33,7 @@ def show_all(visit: Visit) -> tuple[str, Html]:
     add = _editor(visit, "", _IMAGE, _CONDA) if visit.workspace else None
     nothing = s.empty(_NONE, "lazulite environment create --name mine --image python:3.11 --conda-file conda.yml")
     listed = assets.listing(visit, "environments", "/environments", empty=nothing, heading="Environments", actions=add)
-    return "Environments", div(listed, _standing(visit), _curated_ones(visit), class_="stack")
+    return "Environments", div(div(listed), _standing(visit), _curated_ones(visit), class_="stack")
 
 
 def _curated_ones(visit: Visit) -> Html:
@@ -106,6 +106,7 @@ def show(visit: Visit) -> Shown:
         s.title(
             name,
             assets.version_choice(visit, found, version["name"]),
+            assets.reference(f"{name}:{version['name']}"),
             above=a("Environments", href=visit.link("/environments")),
             actions=[
                 s.does(
@@ -123,7 +124,6 @@ def show(visit: Visit) -> Shown:
                 ("Image", s.mono(properties["image"]) if properties.get("image") else None),
                 ("Build context", s.mono(build.get("contextUri")) if build else None),
                 ("Dockerfile", s.mono(build.get("dockerfilePath")) if build else None),
-                ("Use it", s.mono(f"azureml:{name}:{version['name']}")),
             ),
             _build(visit, name, version["name"]),
             s.card("Conda file", s.source(conda)) if conda else None,

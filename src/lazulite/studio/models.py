@@ -1,9 +1,9 @@
 """Models: their list, and one with its files, where it came from and what serves it."""
 
-from collections.abc import Sequence
-
+from lazulite.errors import BadRequest
 from lazulite.http.call import JsonObject
-from lazulite.studio import assets, deploy, files, jobs, upload
+from lazulite.ids import parse_asset
+from lazulite.studio import assets, deploy, files, jobs, origins, records, upload
 from lazulite.studio import shown as s
 from lazulite.studio.html import Html, a, div, join
 from lazulite.studio.inside import segment
@@ -46,6 +46,7 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
         s.title(
             name,
             assets.version_choice(visit, found, version["name"]),
+            assets.reference(label),
             above=a("Models", href=visit.link("/models")),
             actions=[deploy.button(visit, label, primary=True), assets.archive(visit, "models", name, version["name"])],
         ),
@@ -55,7 +56,7 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
                     visit,
                     version,
                     ("Type", _KINDS.get(properties["modelType"], properties["modelType"])),
-                    ("Bytes", s.mono(uri)),
+                    ("Lies at", s.mono(uri)),
                 ),
                 _lineage(visit, name, version),
                 class_="columns",
@@ -67,30 +68,58 @@ def _show(visit: Visit, name: str, asked: str) -> tuple[str, Html]:
 
 
 def _lineage(visit: Visit, name: str, version: JsonObject) -> Html:
-    job = version["properties"].get("jobName")
-    users = _served_by(visit, name, version["name"])
-    links = [
-        a(f"{endpoint} / {each}", href=visit.link(f"/endpoints/realtime/{segment(endpoint)}/detail", deployment=each))
-        for endpoint, each in users
+    """Shows which job made a version, of which data, and which deployments serve it."""
+    made_by = version["properties"].get("jobName")
+    job = origins.job(visit, version["properties"])
+    data = [
+        div(a(label, href=visit.link(f"/data/{segment(asset)}/{segment(number)}/details")))
+        for one in (job.get("inputs") or {}).values()
+        for label, asset, number in _data(one)
     ]
+    served = _served_by(visit, name, version["name"])
+    links = [
+        div(a(f"{endpoint} / {each}", href=visit.link(f"{path.format(segment(endpoint))}/detail", deployment=each)))
+        for path, endpoint, each in served
+    ]
+    shown = job.get("displayName") or made_by
     return s.card(
-        "Where it came from, where it went",
+        "Lineage",
         s.facts(
-            ("Made by", a(job, href=jobs.address(visit, job)) if job else s.muted("an upload")),
-            ("Served by", join(*(div(one) for one in links)) if links else s.muted("no deployment")),
+            ("Made by", a(shown, href=jobs.address(visit, made_by)) if made_by else s.muted("an upload")),
+            ("Of data", join(*data) if data else None),
+            ("Served by", join(*links) if links else s.muted("no deployment")),
         ),
     )
 
 
-def _served_by(visit: Visit, name: str, version: str) -> Sequence[tuple[str, str]]:
-    """Lists the deployments that serve a version: (endpoint, deployment)."""
-    wanted = f"/models/{name}/versions/{version}".lower()
+def _data(one: object) -> list[tuple[str, str, str]]:
+    """Returns the data asset that an input of a job names, (name:version, name, version), [] where it names none."""
+    uri = str(one.get("uri") or "") if isinstance(one, dict) else ""
+    name, _, version = uri.rpartition("/data/")[2].partition("/versions/")
+    return [(f"{name}:{version}", name, version)] if version and "/data/" in uri else []
+
+
+def _served_by(visit: Visit, name: str, version: str) -> list[tuple[str, str, str]]:
+    """Lists the deployments that serve a version: (where endpoints of its kind are shown, endpoint, deployment)."""
+    wanted = (name.lower(), version)
     found = []
-    for endpoint in visit.api.list("onlineEndpoints"):
-        for one in visit.api.list(f"onlineEndpoints/{segment(endpoint['name'])}/deployments"):
-            if str(one["properties"].get("model") or "").lower().endswith(wanted):
-                found.append((endpoint["name"], one["name"]))
+    for path, kind in (("/endpoints/realtime/{}", "onlineEndpoints"), ("/endpoints/batch/{}", "batchEndpoints")):
+        for label, properties in records.children_of(visit, f"{kind}/deployments"):
+            model = properties.get("model")
+            model = model.get("assetId") if isinstance(model, dict) else model
+            if wanted == _named(visit, model):
+                endpoint, _, deployment = label.partition("/")
+                found.append((path, endpoint, deployment))
     return found
+
+
+def _named(visit: Visit, reference: object) -> tuple[str, str]:
+    assert visit.workspace
+    try:
+        asset = parse_asset(str(reference or ""), "models", visit.workspace)
+    except BadRequest:
+        return "", ""
+    return asset.name.lower(), asset.version or ""
 
 
 ROUTES = (

@@ -1,14 +1,16 @@
 """Schedules: when they come next, what came of them, and switches for each."""
 
 from lazulite.http.call import JsonObject
+from lazulite.studio import jobs, records
 from lazulite.studio import shown as s
-from lazulite.studio.html import Html, a, div, join, strong
+from lazulite.studio.html import Html, a, div, join, span, strong
 from lazulite.studio.inside import segment
 from lazulite.studio.layout import shown
 from lazulite.studio.visit import Shown, Visit, act
 
 _NONE = "No schedule yet. Schedules submit jobs at times that they name."
 _TOLD = "lazulite."
+_TICKS = {"triggered": "Succeeded"}
 
 
 def show_all(visit: Visit) -> tuple[str, Html]:
@@ -21,7 +23,7 @@ def show_all(visit: Visit) -> tuple[str, Html]:
         rows.append(
             s.row(
                 a(strong(one["properties"].get("displayName") or one["name"]), href=link),
-                s.badge("Succeeded" if one["properties"]["isEnabled"] else "Off"),
+                _state(one["properties"]["isEnabled"]),
                 _when(one["properties"]["trigger"]),
                 s.moment(told.get(f"{_TOLD}nextAt")),
                 key=one["name"],
@@ -31,6 +33,10 @@ def show_all(visit: Visit) -> tuple[str, Html]:
     nothing = s.empty(_NONE, "lazulite schedule create --file schedule.yml")
     table = s.grid(["Name", "State", "When", "Next"], rows, empty=nothing)
     return "Schedules", join(s.title("Schedules"), s.card(None, table, class_="flush"))
+
+
+def _state(is_on: bool) -> Html:
+    return span("On" if is_on else "Off", class_=f"badge {'good' if is_on else 'off'}")
 
 
 def _when(trigger: JsonObject) -> Html:
@@ -50,7 +56,7 @@ def show(visit: Visit) -> Shown:
     return name, join(
         s.title(
             properties.get("displayName") or name,
-            s.badge("Succeeded" if is_on else "Off"),
+            _state(is_on),
             above=a("Schedules", href=visit.link("/schedules")),
             actions=[
                 s.does("Run it now", visit.link(f"{where}/trigger")),
@@ -61,11 +67,27 @@ def show(visit: Visit) -> Shown:
             ],
         ),
         div(
-            s.card("When", s.facts(("Trigger", _when(properties["trigger"])), *sorted(told.items()))),
+            s.card("When", s.facts(("Trigger", _when(properties["trigger"])), ("Next", s.moment(told.get("nextAt"))))),
+            _came_of_it(visit, name),
             s.card("Definition", s.json_source(body)),
             class_="stack",
         ),
     )
+
+
+def _came_of_it(visit: Visit, name: str) -> Html:
+    rows = [
+        s.row(
+            s.moment(one.at.isoformat()),
+            s.badge(_TICKS.get(one.kind, one.kind.capitalize())),
+            a(one.job, href=jobs.address(visit, one.job)) if one.job else s.muted("–"),
+            one.note,
+            key=f"{one.at.isoformat()}/{one.job}",
+        )
+        for one in records.ticks(visit, name)
+    ]
+    nothing = s.muted("It has not come round yet.")
+    return s.card("What came of it", s.grid(["When", "", "Job", ""], rows, empty=nothing), class_="flush")
 
 
 def do_trigger(visit: Visit) -> JsonObject:

@@ -49,7 +49,7 @@ from lazulite.studio.icons import icon
 
 # A state of a job, a deployment or an operation, and how it is coloured.
 _TONES = {
-    **dict.fromkeys(("Completed", "Succeeded", "Healthy", "Running*"), "good"),
+    **dict.fromkeys(("Completed", "Succeeded", "Healthy"), "good"),
     **dict.fromkeys(("Failed", "NotResponding", "Unhealthy"), "bad"),
     **dict.fromkeys(("Running", "Finalizing", "Starting", "Preparing", "Provisioning", "Creating", "Updating"), "live"),
     **dict.fromkeys(("Queued", "NotStarted", "Paused", "Scheduled"), "wait"),

@@ -114,6 +114,7 @@ function tick() {
 }
 
 function ago(seconds, moment) {
+  if (seconds < -1) return `in ${span(-seconds)}`;
   if (seconds < 5) return "just now";
   if (seconds < 60) return `${Math.floor(seconds)} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
