@@ -1,8 +1,8 @@
-"""Deployments whose image brings a server of its own, with and without a container engine, by the official SDK."""
+"""Deployments whose image brings a server of its own, without a container engine, by the official SDK.
 
-import os
-import shutil
-import subprocess
+With one: tests/containers/test_engine_real.py.
+"""
+
 import sys
 import time
 import uuid
@@ -23,8 +23,6 @@ from azure.ai.ml.entities import (
 from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
-from lazulite.environments import engines
-from lazulite.environments.engines import Engine
 from lazulite.guest import box
 from tests.conftest import GROUP, SUBSCRIPTION, Platform
 
@@ -184,51 +182,3 @@ def test_a_server_that_does_not_come_up_is_told_with_its_last_words(
     missing = Environment(image="registry.example/unknown:1", inference_config=ROUTES)
     with pytest.raises(HttpResponseError, match="no container engine here"):
         Deployed(ml, missing, context.parent / "weights")
-
-
-def _skip_if_it_runs_nothing(engine: Engine, busybox: str, folder: Path) -> None:
-    """An engine may be installed and not be allowed to run anything, as inside of a container."""
-    folder.mkdir()
-    shutil.copy(busybox, folder / "busybox")
-    (folder / "Dockerfile").write_text("FROM scratch\nCOPY --chmod=0755 busybox /busybox\n")
-    for words in (
-        ("build", "-t", "localhost/lazulite/trial", str(folder)),
-        ("run", "--rm", "localhost/lazulite/trial", "/busybox", "true"),
-    ):
-        done = subprocess.run([engine.program, *words], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"{engine.program} runs no containers here: {done.stderr[-300:]}")
-
-
-def test_with_an_engine_a_build_context_is_built_and_run(
-    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    busybox, engine = shutil.which("busybox"), engines.find(os.environ, "")
-    if not busybox or not engine:
-        pytest.skip("there is no container engine here, or no busybox (apt-get install busybox-static podman)")
-    _skip_if_it_runs_nothing(engine, busybox, tmp_path / "trial")
-    (context / "Dockerfile").write_text(
-        "FROM scratch\nCOPY --chmod=0755 busybox /bin/busybox\nCOPY index.html /www/index.html\n"
-        'CMD ["/bin/busybox", "httpd", "-f", "-v", "-p", "8123", "-h", "/www"]\n'
-    )
-    shutil.copy(busybox, context / "busybox")
-    (context / "index.html").write_text("hello from a container")
-    routes = {name: {"path": "/index.html", "port": 8123} for name in ROUTES}
-    running = Platform(tmp_path / "platform" / "home")
-    running.home.parent.mkdir()
-    running.start()
-    try:
-        environment = Environment(build=BuildContext(path=str(context)), inference_config=routes)
-        one = Deployed(client(running, monkeypatch), environment, context.parent / "weights")
-        assert one.get("/index.html").text == "hello from a container"
-        assert one.get("/score").text == "hello from a container"
-        # The same, pushed into the workspace's registry and named as an image of it.
-        (context / "index.html").write_text("hello from a registry")
-        here = f"127.0.0.1:{running.port}/acr9/web:1"
-        flags = ["--tls-verify=false"] if engine.is_podman else []
-        for words in (["build", "-t", here, str(context)], ["push", *flags, here], ["rmi", here]):
-            subprocess.run([engine.program, *words], check=True, capture_output=True)
-        one.put(Environment(image="acr9.azurecr.io/web:1", inference_config=routes), context.parent / "weights")
-        assert one.get("/index.html").text == "hello from a registry"
-    finally:
-        running.stop()
