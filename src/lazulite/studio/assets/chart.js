@@ -106,8 +106,8 @@ class Plots extends HTMLElement {
       const place = isCurve(plot) ? this.body : this.flat;
       if (chart.card.parentNode !== place) place.append(chart.card);
       const told = JSON.stringify(plot);
-      if (told !== chart.told) chart.show(plot, this.options);
-      chart.told = told;
+      if (told !== chart.drawn) chart.show(plot, this.options);
+      chart.drawn = told;
     }
     this.flat.classList.toggle("many", plots.some(({ curves }) => curves.length > 1));
     this.narrow();
