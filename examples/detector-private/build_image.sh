@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image in the workspace's own container registry, from which a private network can take it.
+# Builds the image in the workspace's own container registry, from which a private network can take it; prints its name.
 # WHICH=gpu bash build_image.sh builds the one for GPUs.
 set -eu
 cd "$(dirname "$0")"
@@ -10,5 +10,5 @@ registry=$(az ml workspace show --resource-group "${RESOURCE_GROUP:-my-resource-
     --query container_registry -o tsv)
 registry=${registry##*/}
 az acr login --name "$registry"
-az acr build --registry "$registry" --image "symbols:$which" --file "docker/$which.Dockerfile" docker
+az acr build --registry "$registry" --image "symbols:$which" --file "docker/$which.Dockerfile" --output none docker
 echo "$registry.azurecr.io/symbols:$which"
