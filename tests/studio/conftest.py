@@ -1,6 +1,7 @@
 """A browser that is there, a workspace with jobs in it, and an environment that needs no build."""
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -150,3 +151,29 @@ def page(context: BrowserContext) -> Iterator[Page]:
     tab.on("console", lambda told: trouble.append(told.text) if is_ours(told) else None)
     yield tab
     assert not trouble
+
+
+# Whoever types, or has a field filled in by other means than the mouse, is told of.
+_ONLY_MOUSE = """
+for (const kind of ["keydown", "input"]) addEventListener(kind, ({ target }) => {
+  if (kind === "keydown" || target.matches("textarea, select, input:not([type=checkbox], [type=range])"))
+    console.warn("not by the mouse: " + kind);
+}, true);
+"""
+
+
+@pytest.fixture
+def by_mouse(context: BrowserContext, page: Page, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Page]:
+    """A tab that is used by nothing but the mouse, and recorded: `playwright show-trace` plays what it writes.
+
+    The recording is kept in the folder that STUDIO_RECORDINGS names.
+    """
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    context.add_init_script(_ONLY_MOUSE)
+    context.tracing.start(screenshots=True, snapshots=True)
+    yield page
+    recording = Path(os.environ.get("STUDIO_RECORDINGS") or tmp_path) / f"{request.node.name}.zip"
+    context.tracing.stop(path=recording)
+    assert recording.stat().st_size
+    assert not [line for line in told if line.startswith("not by the mouse")]
