@@ -4,6 +4,7 @@ docs/settings.md is generated from this table.
 """
 
 import dataclasses
+import fnmatch
 import hashlib
 import os
 import stat
@@ -46,6 +47,11 @@ class Settings:
     container_engine: str = _setting(
         "LAZULITE_CONTAINER_ENGINE", "", "What runs images: docker or podman, found if not said; none: no engine."
     )
+
+    def allows(self, host: str) -> bool:
+        """Tells whether a host, in lower case, was named as one of the private network."""
+        patterns = (one.strip().lower() for one in self.allowed_hosts.split(","))
+        return any(pattern and fnmatch.fnmatchcase(host, pattern) for pattern in patterns)
 
     @property
     def sockets(self) -> Path:

@@ -1,12 +1,13 @@
 """`lazulite doctor` tries things for real, and fails when one is missing."""
 
+import json
 import socket
 
 from tests.cli.conftest import Cli
 
 
 def findings(cli):
-    return {one["what"]: one for one in cli.json("doctor", "-o", "json")}
+    return {one["what"]: one for one in json.loads(cli.run("doctor", "-o", "json").stdout)}
 
 
 def test_on_a_running_platform_all_that_is_needed_is_there(cli):
@@ -43,13 +44,12 @@ def test_certificates_that_do_not_fit_the_platform_fail(own_cli):
     assert findings(own_cli)["certificates"]["state"] == "failed"
 
 
-def test_what_of_a_workspace_would_not_ship_is_told_with_its_fix(cli):
-    cli, group = Cli(cli.platform), ("-g", "shipped-group")
-    cli.json("workspace", "create", "-n", "shipped", *group)
-    assert cli.run("doctor", "--ship", "-w", "shipped", *group).returncode == 0
-    cli.json("workspace", "update", "-n", "shipped", *group, "--set", "public_network_access=Disabled")
-    cli.json("online-endpoint", "create", "-n", "shipped-ep", "-w", "shipped", *group)
-    done = cli.run("doctor", "--ship", "-w", "shipped", *group)
-    assert done.returncode == 1, done.stderr
-    assert "shipped-ep is reached from inside its network only" in done.stdout
-    assert "through a gateway there" in done.stdout
+def test_a_private_network_without_packages_is_told(own_cli, tmp_path):
+    own_cli.variables.update(
+        LAZULITE_PRIVATE_NETWORK="1", PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL="https://own.corp/simple"
+    )
+    assert findings(own_cli)["packages"]["state"] == "warning"
+    own_cli.variables["PIP_FIND_LINKS"] = str(tmp_path)
+    assert f"builds find them at {tmp_path}" in findings(own_cli)["packages"]["said"]
+    own_cli.variables["LAZULITE_ALLOWED_HOSTS"] = "*.corp"
+    assert "https://own.corp/simple" in findings(own_cli)["packages"]["said"]

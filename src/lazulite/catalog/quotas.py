@@ -14,8 +14,8 @@ DEPLOYMENTS_PER_ENDPOINT = 20
 INSTANCES_PER_DEPLOYMENT = 50
 MAX_REQUEST_TIMEOUT_MS = 180_000
 COMPUTES_PER_REGION = 500
-# "24 to 300, depending on your subscription offer type", shared by all families: the most that the page names.
-DEDICATED_CORES = 300
+# "24 to 300, depending on your subscription offer type"; none of families with GPUs.
+LEAST_DEDICATED_CORES, DEDICATED_CORES = 24, 300
 LOW_PRIORITY_CORES = 3000
 
 

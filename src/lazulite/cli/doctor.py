@@ -6,19 +6,23 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import uv
 
 from lazulite import settings
-from lazulite.cli import lock, ports, ship
-from lazulite.cli.grammar import HOME, OUTPUT, SCOPE, Arguments, Command, Group, Json, flag
+from lazulite.cli import lock, output, ports, ship
+from lazulite.cli.grammar import HOME, OUTPUT, SCOPE, Arguments, Command, Group, flag
 from lazulite.cli.lock import Running
-from lazulite.environments import engines
+from lazulite.edge import hosts
+from lazulite.environments import engines, pip_config
 from lazulite.errors import Conflict
 from lazulite.identity import doors
 from lazulite.settings import Settings
@@ -138,13 +142,36 @@ def _containers(own: Settings, running: Running | None) -> Finding:
 
 def _networks(own: Settings, running: Running | None) -> Finding:
     if doors.are_possible():
-        return Finding("networks", "ok", "user code can be kept from leaving this machine")
+        said = "user code is kept in this machine" if own.private_network else "user code can be kept in this machine"
+        return Finding("networks", "ok", said)
     return Finding(
         "networks",
-        "warning",
-        "this system allows no network namespaces: --private-network is kept by the proxy alone",
+        "failed" if own.private_network else "warning",
+        "this system allows no network namespaces: --private-network is kept by the proxy alone, which code may ignore",
         "Run as root, or allow user namespaces, if a private network must be sealed.",
     )
+
+
+def _packages(own: Settings, running: Running | None) -> Finding:
+    """Looks where builds find packages while nothing may leave this machine."""
+    if not own.private_network:
+        return Finding("packages", "ok", "builds look for them where pip is told to")
+    pip = pip_config.read(os.environ, Path.home()).options
+    indexes = [one for one in (pip.index_url, *pip.extra_index_urls) if one and not pip.no_index]
+    here = [one for one in (*indexes, *pip.find_links) if "://" not in one or _is_within(own, one)]
+    if here:
+        return Finding("packages", "ok", f"builds find them at {', '.join(map(pip_config.bare_url, here))}")
+    return Finding(
+        "packages",
+        "warning",
+        "builds find none: pip is told of no folder of wheels and of no index in the private network",
+        "Set PIP_FIND_LINKS to a folder, or PIP_INDEX_URL to an index and LAZULITE_ALLOWED_HOSTS to its host.",
+    )
+
+
+def _is_within(own: Settings, url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return hosts.is_loopback(host) or own.allows(host)
 
 
 def _certificates(own: Settings, running: Running | None) -> Finding:
@@ -199,25 +226,34 @@ _CHECKS: tuple[Check, ...] = (
     _sdk,
     _containers,
     _networks,
+    _packages,
 )
 
 
-def _doctor(arguments: Arguments) -> Json:
+def _doctor(arguments: Arguments) -> None:
     if arguments.ship:
-        return ship.check(arguments)
-    own = settings.read(home=arguments.home)
-    running = lock.find(own.home)
-    own = running.settings(own) if running else own
-    findings = [check(own, running) for check in _CHECKS]
+        found = ship.look(arguments)
+        has_failed, lines = any(one["is_refused"] for one in found), ship.lines(found)
+    else:
+        own = settings.read(home=arguments.home)
+        running = lock.find(own.home)
+        own = running.settings(own) if running else own
+        findings = [check(own, running) for check in _CHECKS]
+        found = [dataclasses.asdict(one) for one in findings]
+        has_failed = any(one.state == "failed" for one in findings)
+        lines = [line for one in findings for line in _lines(one)]
     if arguments.output or arguments.query:
-        return [dataclasses.asdict(one) for one in findings]
-    for one in findings:
-        print(f"{one.state:8} {one.what:13} {one.said}")
-        if one.fix:
-            print(f"{'':22} {one.fix}")
-    if any(one.state == "failed" for one in findings):
+        sys.stdout.write(output.render(found, arguments.output, arguments.query))
+    else:
+        print("\n".join(lines))
+    if has_failed:
         raise SystemExit(1)
-    return None
+
+
+def _lines(one: Finding) -> Iterator[str]:
+    yield f"{one.state:8} {one.what:13} {one.said}"
+    if one.fix:
+        yield f"{'':22} {one.fix}"
 
 
 GROUPS = (

@@ -1,69 +1,32 @@
-"""`lazulite doctor --ship`: what of a workspace would fail on real Azure."""
+"""What of a workspace would fail on real Azure, as `lazulite doctor --ship` says it."""
 
-import dataclasses
+from urllib.parse import quote
 
+from lazulite.cli import rest
 from lazulite.cli.grammar import Arguments, Json
-from lazulite.cli.session import Session, open_workspace
-from lazulite.environments import bind
-from lazulite.errors import LazuliteError, Unavailable
-from lazulite.serving import shipping
-from lazulite.serving.gateway import control
-from lazulite.serving.shipping import Shipped, Trouble
+from lazulite.cli.session import open_workspace
+from lazulite.identity.environment import secret_of
+
+_INDENT = " " * 10
 
 
-def check(arguments: Arguments) -> Json:
-    """Prints what would not ship, or returns it for --output. Exits with 1 when there is something."""
+def look(arguments: Arguments) -> list[Json]:
+    """Returns what would not ship, what Azure would refuse first: `[{what, where, said, fix, source, is_refused}]`."""
     session = open_workspace(arguments)
-    found = shipping.troubles(_looked_at(session))
-    if arguments.output or arguments.query:
-        return [dataclasses.asdict(one) for one in found]
-    for one in found:
-        _print(one)
-    if found:
-        raise SystemExit(1)
-    print(f'Nothing was found in workspace "{session.workspace.workspace}" that works here and not on Azure.')
-    return None
+    own = session.arm.settings
+    session.arm.get(session.path())  # named for the first time, it comes into being
+    headers = {"X-IDENTITY-HEADER": secret_of(own)}
+    url = f"{own.url}/_lazulite/shipping?wsid={quote(str(session.workspace), safe='')}"
+    found: list[Json] = rest.send("GET", url, headers=headers).json()
+    return sorted(found, key=lambda one: not one["is_refused"])
 
 
-def _print(one: Trouble) -> None:
-    print(f"{one.where:24} {one.said}\n{'':24} {one.fix}")
-
-
-def _looked_at(session: Session) -> Shipped:
-    endpoints = session.arm.all(session.path("onlineEndpoints"))
-    deployments = [
-        (endpoint["name"], body)
-        for endpoint in endpoints
-        for body in session.arm.all(session.path("onlineEndpoints", endpoint["name"], "deployments"))
+def lines(found: list[Json]) -> list[str]:
+    """Prints what was found, a few lines each."""
+    if not found:
+        return ["Nothing was found that works here and not on Azure."]
+    return [
+        f"{'refused' if one['is_refused'] else 'otherwise':9} {one['what']} {one['where']}: {one['said']}\n"
+        f"{_INDENT}{one['fix']}\n{_INDENT}{one['source']}"
+        for one in found
     ]
-    named = {str(body["properties"].get("environmentId") or "") for _, body in deployments}
-    environments = {one.lower(): found for one in named if (found := _environment(session, one))}
-    return Shipped(
-        workspace=session.arm.get(session.path()),
-        endpoints=tuple(endpoints),
-        deployments=tuple(deployments),
-        environments=environments,
-        counts=_counts(session),
-        bound=frozenset(one.name for one in bind.bindings(session.arm.settings.home)),
-    )
-
-
-def _environment(session: Session, reference: str) -> Json | None:
-    """Returns an environment's body; None for one that is not the workspace's."""
-    path = reference[reference.lower().find("/subscriptions/") :] if "/subscriptions/" in reference.lower() else ""
-    try:
-        return {**session.arm.get(path), "name": path.rpartition("/versions/")[0].rpartition("/")[2]} if path else None
-    except LazuliteError:
-        return None
-
-
-def _counts(session: Session) -> dict[str, Json]:
-    try:
-        endpoints = control.ask(session.arm.settings.sockets, "stats")["endpoints"]
-    except Unavailable:
-        return {}
-    return {
-        f"{endpoint}/{name}": body
-        for endpoint, found in endpoints.items()
-        for name, body in found["deployments"].items()
-    }

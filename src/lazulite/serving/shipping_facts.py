@@ -1,0 +1,161 @@
+"""Gathers what is looked at before a workspace ships: rows, sizes of what was uploaded, what environments ask for."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from sqlalchemy import Connection
+
+from lazulite.artifacts.locate import locate
+from lazulite.artifacts.refs import storage_path
+from lazulite.engine import states
+from lazulite.environments import bind, images, registered
+from lazulite.environments.registered import Registered
+from lazulite.environments.spec import spec_of
+from lazulite.errors import LazuliteError, Unavailable
+from lazulite.ids import WorkspaceId, parse_asset
+from lazulite.serving import wanted
+from lazulite.serving.gateway import control
+from lazulite.serving.shipped import Body, Folder, Named, Shipped, Used
+from lazulite.settings import Settings
+from lazulite.store import assets, datastores, resources
+from lazulite.store.resources import Place, Resource
+
+_JOBS_LOOKED_AT = 50
+_CODES_LOOKED_AT = 200
+_BATCH = "batchEndpoints"
+
+
+def look(connection: Connection, settings: Settings, workspace: WorkspaceId) -> Shipped:
+    """Gathers everything of a workspace that a rule may look at; its latest jobs and codes only.
+
+    What cannot be read is left out: it is in nobody's way to Azure.
+    """
+    home, scope = settings.home, workspace.scope
+    place = Place(f"{workspace.subscription}/{workspace.resource_group}".lower(), "workspaces", workspace.workspace)
+    row = resources.get(connection, place)
+    deployments = _children(connection, scope, wanted.DEPLOYMENTS)
+    batches = _children(connection, scope, f"{_BATCH}/deployments")
+    jobs = tuple(_jobs(connection, scope))
+    bodies = [body["properties"] for _, body in (*deployments, *batches)] + [job.properties for job in jobs]
+    return Shipped(
+        name=workspace.workspace,
+        workspace=row.body if row else {},
+        endpoints=tuple(_body(one) for one in resources.containers(connection, scope, wanted.ENDPOINTS)),
+        deployments=deployments,
+        batch_endpoints=_named(resources.containers(connection, scope, _BATCH)),
+        batch_deployments=batches,
+        computes=_named(resources.containers(connection, scope, "computes")),
+        jobs=jobs,
+        schedules=_named(resources.containers(connection, scope, "schedules")),
+        datastores=_named(resources.containers(connection, scope, "datastores")),
+        data=_named(resources.all_versions(connection, scope, "data")),
+        environments=dict(_environments(connection, home, workspace, bodies)),
+        models=dict(_models(connection, home, workspace, bodies)),
+        codes=dict(_codes(connection, home, workspace)),
+        counts=_counted(settings),
+        local_accounts=_accounts(home),
+    )
+
+
+def _body(row: Resource) -> Body:
+    return {**row.body, "name": row.place.name.rpartition("/")[2]}
+
+
+def _named(rows: Any) -> tuple[Named, ...]:
+    return tuple(Named(_label(row), row.body["properties"]) for row in rows)
+
+
+def _label(row: Resource) -> str:
+    return f"{row.place.name}:{row.place.version}" if row.place.version else row.place.name
+
+
+def _children(connection: Connection, scope: str, kind: str) -> tuple[tuple[str, Body], ...]:
+    rows = resources.containers(connection, scope, kind)
+    return tuple((row.place.name.partition("/")[0], _body(row)) for row in rows)
+
+
+def _jobs(connection: Connection, scope: str) -> Iterator[Named]:
+    seen: set[str] = set()
+    topmost = states.listed(connection, scope, limit=_JOBS_LOOKED_AT)
+    for job in (one for parent in topmost for one in (parent, *states.children(connection, parent))):
+        fresh = [told for told in job.warnings if told not in seen]
+        seen.update(fresh)
+        yield Named(job.name, job.body, tuple(fresh))
+
+
+def _environments(
+    connection: Connection, home: Path, workspace: WorkspaceId, bodies: list[Any]
+) -> Iterator[tuple[str, Used]]:
+    bound = {one.name.lower() for one in bind.bindings(home)}
+    for reference in {str(body.get("environmentId") or "") for body in bodies} - {""}:
+        try:
+            found = registered.find(connection, home, workspace, reference)
+        except LazuliteError:
+            continue
+        context = _size(found.context) if found.context else None
+        yield (
+            reference,
+            Used(found.label, found.body, _packages(home, found), context, found.name.lower() in bound),
+        )
+
+
+def _packages(home: Path, found: Registered) -> frozenset[str] | None:
+    try:
+        lines = spec_of(found.body, found.context, partial(images.find, home)).requirements.lines
+    except LazuliteError:
+        return None
+    return frozenset(name for line in lines if (name := _package(line)))
+
+
+def _package(line: str) -> str:
+    try:
+        return canonicalize_name(Requirement(line.partition(" --")[0]).name)
+    except InvalidRequirement:  # an address
+        return ""
+
+
+def _models(
+    connection: Connection, home: Path, workspace: WorkspaceId, bodies: list[Any]
+) -> Iterator[tuple[str, Folder]]:
+    for reference in {body["model"] for body in bodies if isinstance(body.get("model"), str) and body["model"]}:
+        try:
+            row = assets.resolve(connection, parse_asset(reference, "models", workspace))
+            path = locate(home, row.body["properties"]["modelUri"], datastores.reader(connection, workspace))
+        except LazuliteError:
+            continue
+        yield reference, _size(path, str(row.body["properties"].get("modelType") or ""))
+
+
+def _codes(connection: Connection, home: Path, workspace: WorkspaceId) -> Iterator[tuple[str, Folder]]:
+    for row in resources.all_versions(connection, workspace.scope, "codes", limit=_CODES_LOOKED_AT):
+        try:
+            path = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))
+        except LazuliteError:
+            continue
+        yield _label(row), _size(path)
+
+
+def _size(path: Path, kind: str = "") -> Folder:
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return Folder(len(files), sum(one.stat().st_size for one in files), kind)
+
+
+def _counted(settings: Settings) -> Mapping[str, Body]:
+    try:
+        endpoints = control.ask(settings.sockets, "stats")["endpoints"]
+    except Unavailable:
+        return {}
+    return {
+        f"{endpoint}/{name}": body
+        for endpoint, found in endpoints.items()
+        for name, body in found["deployments"].items()
+    }
+
+
+def _accounts(home: Path) -> frozenset[str]:
+    root = storage_path(home)
+    return frozenset(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else frozenset()
