@@ -94,6 +94,11 @@ def test_this_port_is_no_proxy():
         read_request_head(head("CONNECT e:443 HTTP/1.1"))
 
 
+def test_a_websocket_is_refused_in_words():
+    with pytest.raises(NotImplementedHere, match="online endpoints answer HTTP requests"):
+        read_request_head(head("GET /e/score HTTP/1.1", "Host: h", "Connection: Upgrade", "Upgrade: WebSocket"))
+
+
 def test_tracing_ids_keep_only_what_azure_keeps():
     read = read_request_head(head("GET /e HTTP/1.1", "Host: h", "x-ms-client-request-id: a<b>-c_d\u00e9" + "9" * 60))
     assert read.client_request_id == b"ab-c_d" + b"9" * 34
@@ -105,7 +110,7 @@ def test_tracing_ids_keep_only_what_azure_keeps():
         ("1.1", (), True),
         ("1.1", ("Connection: close",), False),
         ("1.1", ("Connection: close", "Content-Length: 5"), False),
-        ("1.1", ("Connection: Upgrade", "Upgrade: websocket"), True),
+        ("1.1", ("Connection: Upgrade", "Upgrade: h2c"), True),
         ("1.0", (), False),
         ("1.0", ("Connection: keep-alive",), True),
     ],

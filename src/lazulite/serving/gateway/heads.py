@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from lazulite.errors import BadRequest, MethodNotAllowed
+from lazulite.errors import BadRequest, MethodNotAllowed, NotImplementedHere
 
 HEAD_LIMIT_BYTES = 32 << 10
 CHUNKED = 2**64 - 1
@@ -80,7 +80,8 @@ def read_request_head(raw: bytes) -> RequestHead:
     """Reads a request's head, from the request line to the empty line.
 
     Raises BadRequest for whatever two readers could understand differently: both lengths, a length or host given twice,
-    folded lines, bare line feeds. Raises MethodNotAllowed for CONNECT.
+    folded lines, bare line feeds. Raises MethodNotAllowed for CONNECT, NotImplementedHere for a WebSocket; other offers
+    to upgrade are not taken.
     """
     witness = _Witness()
     parser = httptools.HttpRequestParser(witness)
@@ -96,6 +97,12 @@ def read_request_head(raw: bytes) -> RequestHead:
         raise BadRequest("The request has no Host header.", target="host")  # Source: RFC 9112 3.2
     if version == "1.0" and b"transfer-encoding" in values:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding.", target="transfer-encoding")  # Source: RFC 9112 6.1
+    if values.get(b"upgrade", b"").lower() == b"websocket":
+        # Source: learn.microsoft.com, Online endpoints: inference "under the HTTP protocol". Of the status: Source: guess.
+        raise NotImplementedHere(
+            "A WebSocket was asked for; online endpoints answer HTTP requests.",
+            hint="Send requests; an answer may be streamed, in chunks or as server-sent events.",
+        )
     if request_line.count(b" ") != 2:
         raise BadRequest("The request line is not a method, a target and a version with one space between them.")
     host, target = _place(request_line.split(b" ")[1], values.get(b"host", b""))
