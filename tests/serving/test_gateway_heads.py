@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazulite.errors import BadRequest, LazuliteError, MethodNotAllowed
+from lazulite.errors import BadRequest, LazuliteError, MethodNotAllowed, NotImplementedHere
 from lazulite.serving.gateway.chunks import ChunkReader
 from lazulite.serving.gateway.heads import CHUNKED, read_request_head, read_response_head
 

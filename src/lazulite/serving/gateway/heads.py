@@ -98,7 +98,7 @@ def read_request_head(raw: bytes) -> RequestHead:
     if version == "1.0" and b"transfer-encoding" in values:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding.", target="transfer-encoding")  # Source: RFC 9112 6.1
     if values.get(b"upgrade", b"").lower() == b"websocket":
-        # Source: learn.microsoft.com, Online endpoints: inference "under the HTTP protocol". Of the status: Source: guess.
+        # Source: learn.microsoft.com, Online endpoints: inference "under the HTTP protocol". Of 501: Source: guess.
         raise NotImplementedHere(
             "A WebSocket was asked for; online endpoints answer HTTP requests.",
             hint="Send requests; an answer may be streamed, in chunks or as server-sent events.",
