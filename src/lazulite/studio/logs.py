@@ -66,9 +66,20 @@ def get(visit: Visit) -> Reply:
         start, content = start + skipped, content[skipped:]
     if start + len(content) < total:
         line = content.rfind(b"\n", max(0, len(content) - _LINE_BYTES)) + 1
-        content = content[:line] if line else content
+        content = content[:line] if line else _whole_letters(content)
     headers = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
     return Reply(content, 200, {**headers, "x-range": f"{start} {start + len(content)} {total}"})
+
+
+def _whole_letters(content: bytes) -> bytes:
+    """Returns UTF-8 without the letter that its end has cut in two."""
+    for back in range(1, min(4, len(content)) + 1):
+        first = content[-back]
+        if first >= 0xC0:  # begins a letter of 2, 3 or 4 bytes
+            return content if back >= (2 if first < 0xE0 else 3 if first < 0xF0 else 4) else content[:-back]
+        if first < 0x80:
+            break
+    return content
 
 
 def _search(path: Path, words: str, begin: int, direction: int) -> Reply:

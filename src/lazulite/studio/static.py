@@ -20,7 +20,7 @@ def _content(name: str) -> bytes:
 
 @functools.cache
 def _build() -> str:
-    files = [*MODULES, "shared.js", "studio.css", "mark.svg"]
+    files = [*MODULES, "shared.js", "ansi.js", "studio.css", "mark.svg"]
     return hashlib.sha256(b"".join(map(_content, files))).hexdigest()[:12]
 
 

@@ -1,11 +1,14 @@
 // <lz-log src>: a log of any size. It opens at its tail, follows it while it grows, and reads the rest by ranges as the
-// reader scrolls. Only a window of it is in the page. Lines are text: nothing in a log can become markup.
+// reader scrolls. Only a window of it is in the page: chunks, {start, end, bytes, part}, part being what is drawn of one.
 
+import { draw, plain } from "./ansi.js";
 import { ask, make, pace, say, size } from "./shared.js";
 
 const CHUNK = 128 << 10;
 const MOST_CHUNKS = 8;
 const NEAR_PX = 600;
+const LONG_LINE = 64 << 10; // what is longer is not drawn again as it grows
+const NEWLINE = 10;
 
 class Log extends HTMLElement {
   static observedAttributes = ["src", "live"];
@@ -68,7 +71,7 @@ class Log extends HTMLElement {
     const reply = await ask(this.address({ at, length, whole }));
     const [start, end, total] = reply.headers.get("x-range").split(" ").map(Number);
     this.total = total;
-    return { start, end, words: await reply.text() };
+    return { start, end, bytes: new Uint8Array(await reply.arrayBuffer()) };
   }
 
   async tail() {
@@ -97,7 +100,7 @@ class Log extends HTMLElement {
   }
 
   add(chunk, how) {
-    chunk.part = draw(chunk.words);
+    chunk.part = draw(decode(chunk.bytes));
     this.text[how](chunk.part);
     if (how === "append") this.chunks.push(chunk);
     else this.chunks.unshift(chunk);
@@ -135,14 +138,37 @@ class Log extends HTMLElement {
   }
 
   async after() {
-    const chunk = await this.read(this.last.end);
-    if (chunk.end <= chunk.start) return;
-    this.add(chunk, "append");
+    const { end } = this.last;
+    const chunk = await this.read(end);
+    if (this.total < end) return this.tail(); // it was written anew
+    if (chunk.end <= chunk.start || this.last?.end !== end) return;
+    this.join(chunk);
     while (this.chunks.length > MOST_CHUNKS) {
       const height = this.text.scrollHeight;
       this.chunks.shift().part.remove();
       if (!this.follows) this.text.scrollTop -= height - this.text.scrollHeight;
     }
+  }
+
+  /** Takes in what follows the last chunk. A line that was not over is drawn again: a progress bar writes over itself. */
+  join(chunk) {
+    const { last } = this;
+    const begun = last.bytes.lastIndexOf(NEWLINE) + 1;
+    const isLong = last.bytes.length - begun > LONG_LINE;
+    const cut = isLong ? last.bytes.length : begun;
+    const fresh = concat(last.bytes.subarray(cut), chunk.bytes);
+    if (!isLong) last.part.open?.remove();
+    if (cut + fresh.length <= CHUNK) {
+      const part = draw(decode(fresh));
+      last.part.append(part);
+      last.part.open = part.open;
+      last.bytes = concat(last.bytes.subarray(0, cut), fresh);
+      last.end = chunk.end;
+      return;
+    }
+    last.bytes = last.bytes.slice(0, cut);
+    last.end = last.start + cut;
+    this.add({ start: last.end, end: chunk.end, bytes: fresh }, "append");
   }
 
   watch() {
@@ -167,11 +193,18 @@ class Log extends HTMLElement {
         return;
       }
       const before = this.last.end;
-      await this.after();
+      this.isReading = true;
+      for (let end = -1; this.last.end !== end && this.follows; ) {
+        end = this.last.end;
+        await this.after();
+        if (this.last.end >= this.total) break;
+      }
       if (this.last.end !== before) this.text.scrollTop = this.text.scrollHeight;
       this.tell();
     } catch {
-      /* the page says when the platform is away */
+      /* the page says when the platform is away; this goes on where it was */
+    } finally {
+      this.isReading = false;
     }
   }
 
@@ -205,8 +238,8 @@ class Log extends HTMLElement {
     this.text.querySelectorAll("mark").forEach((mark) => mark.replaceWith(...mark.childNodes));
     this.text.normalize();
     const chunk = this.chunks.find(({ start, end }) => at >= start && at < end);
-    const bytes = new TextEncoder().encode(chunk.words).slice(0, at - chunk.start);
-    let left = nearest(chunk.part.textContent, words, plain(new TextDecoder().decode(bytes)).length);
+    const above = plain(decode(chunk.bytes.subarray(0, at - chunk.start)));
+    let left = nearest(chunk.part.textContent, words, above.length);
     const walker = document.createTreeWalker(chunk.part, NodeFilter.SHOW_TEXT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       if (left < node.length) {
@@ -232,25 +265,14 @@ function nearest(text, words, place) {
   return place - before <= after - place ? before : after;
 }
 
-const TROUBLE = /\b(error|exception|traceback|fatal|critical)\b/i;
-const WARNING = /\bwarn(ing)?\b/i;
+const decoder = new TextDecoder();
+const decode = (bytes) => decoder.decode(bytes);
 
-/** Takes out what is meant for terminals: colours, and what a progress bar has written over itself. */
-const plain = (words) => words.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replace(/[^\n]*\r(?!\n|$)/g, "");
-
-/** Draws lines, those that tell of trouble coloured. */
-function draw(words) {
-  const part = document.createElement("span");
-  let calm = "";
-  for (const line of plain(words).split(/(?<=\n)/)) {
-    const tone = TROUBLE.test(line) ? "err" : WARNING.test(line) ? "warn" : "";
-    if (tone) {
-      part.append(calm, make("span", { className: tone }, line));
-      calm = "";
-    } else calm += line;
-  }
-  part.append(calm);
-  return part;
+function concat(one, other) {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
 }
 
 customElements.define("lz-log", Log);
