@@ -42,6 +42,7 @@ from lazulite.blob import service
 from lazulite.containers import distribution
 from lazulite.containers.boxes import Boxes
 from lazulite.containers.engine import Engine as ContainerEngine
+from lazulite.containers.front import Front
 from lazulite.dataplane import (
     artifacts,
     batch_jobs,
@@ -55,7 +56,6 @@ from lazulite.dataplane import (
     v1datasets,
     v1datastores,
     v1models,
-    vault_secrets,
 )
 from lazulite.dataplane import registries as registry_discovery
 from lazulite.dataplane.mlflow import wire
@@ -64,6 +64,7 @@ from lazulite.edge.refusals import Refusals
 from lazulite.engine.loop import Engine
 from lazulite.engine.scheduler import Scheduler
 from lazulite.entra import grants, graph, managed_identity, metadata, openid, telemetry
+from lazulite.environments import engines
 from lazulite.environments.builders import uv
 from lazulite.http import stack
 from lazulite.http.identify import ARM_AUDIENCES, GRAPH_AUDIENCES, ML_AUDIENCES, anyone, bearer, bearer_or_local
@@ -137,11 +138,10 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "schemas": ((schemas,), anyone),
     "file": ((), anyone),
     "scoring": ((batch_scoring,), bearer(ML_AUDIENCES)),
-    "vault": ((vault_secrets,), bearer((vault_secrets.AUDIENCE,))),
 }
 
 # The mounts whose clients read errors of another shape than ARM's.
-REFUSALS: Mapping[hosts.Mount, stack.Refuse] = {"mlflow": wire.refuse, "vault": vault_secrets.refuse}
+REFUSALS: Mapping[hosts.Mount, stack.Refuse] = {"mlflow": wire.refuse}
 
 
 def serve(settings: Settings) -> int:
@@ -165,15 +165,29 @@ async def _serve(settings: Settings) -> None:
     is_batch = functools.partial(batch_scoring.is_endpoint, parts.db)
     listener = await listen.start(settings, Authority.open(settings.home), app, environ, refusals, is_batch)
     parts.supervisor.start()
+    front = await _stand_before_docker(settings, environ)
     parts.engine.start()
     parts.scheduler.start()
     await _until_told()
     await listener.close()
+    if front:
+        front.close()
     parts.scheduler.stop()
     parts.engine.stop()
     parts.supervisor.stop()
     parts.supervisor.end_everything()
     parts.db.close()
+
+
+async def _stand_before_docker(settings: Settings, environ: Mapping[str, str]) -> Front | None:
+    """Has the docker daemon of this machine, if there is one, find the images of workspaces' registries."""
+    daemon = engines.daemon(environ)
+    engine = engines.of_daemon(daemon, environ) if daemon else None
+    if not daemon or not engine or settings.container_engine not in ("", "docker"):
+        return None
+    front = Front(settings, engine, daemon)
+    await front.start()
+    return front
 
 
 def _close_ways_out(settings: Settings) -> None:

@@ -59,6 +59,8 @@ def _environment(found: Settings, no_proxy: bool) -> dict[str, str]:
     if not engines.has_docker_api(os.environ):  # local=True deployments are built and run here then
         own["DOCKER_HOST"] = f"tcp://{reachable(found.host)}:{found.port}{engines.STAND_IN}"
         own["DOCKER_BUILDKIT"] = "0"
+    elif front := engines.find_front(found.sockets, os.environ):
+        own["DOCKER_HOST"] = f"unix://{front}"
     return {**client_environment(found, no_proxy), **own}
 
 

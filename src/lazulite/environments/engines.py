@@ -1,5 +1,6 @@
 """The container engine of this machine, if there is one: docker or podman. Finds it; builds and runs nothing."""
 
+import hashlib
 import os
 import shutil
 import socket
@@ -34,6 +35,33 @@ def has_docker_api(environ: Mapping[str, str]) -> bool:
     if named:
         return not named.endswith(STAND_IN)
     return bool(environ.get("DOCKER_CONTEXT")) or _listens(_DOCKER_SOCKET)
+
+
+def daemon(environ: Mapping[str, str]) -> Path | None:
+    """Returns the socket of this machine's docker daemon, if Docker's clients would speak to it now."""
+    named = environ.get("DOCKER_HOST", "")
+    if environ.get("DOCKER_CONTEXT") and not named:
+        return None
+    path = Path(named.removeprefix("unix://")) if named else _DOCKER_SOCKET
+    return path if path.is_absolute() and _listens(path) else None
+
+
+def of_daemon(daemon: Path, environ: Mapping[str, str]) -> Engine | None:
+    """Returns docker's command as it speaks to a daemon of this machine, None where that is not installed."""
+    path = shutil.which("docker", path=environ.get("PATH", os.defpath))
+    return Engine(path, {**environ, "DOCKER_HOST": f"unix://{daemon}"}) if path else None
+
+
+def front(sockets: Path, behind: Path) -> Path:
+    """Returns where the platform stands before a daemon; sockets: `settings.sockets`. See containers/front.py."""
+    return sockets / f"docker-{hashlib.sha256(bytes(behind)).hexdigest()[:8]}.sock"
+
+
+def find_front(sockets: Path, environ: Mapping[str, str]) -> Path | None:
+    """Returns where to speak to this machine's docker daemon through the platform, if that stands before it."""
+    behind = daemon(environ)
+    before = front(sockets, behind) if behind else None
+    return before if before and _listens(before) else None
 
 
 def find(environ: Mapping[str, str], named: str) -> Engine | None:

@@ -18,6 +18,10 @@ from lazulite.settings import Settings
 
 LABEL = "lazulite.home"
 _FAILED_LINES = 20
+_HINTS = {
+    "build": "LAZULITE_CONTAINER_ENGINE=none runs what a plain Dockerfile asks for without an engine.",
+    "pull": "Push it before, or build it by `az acr build`.",
+}
 Log = Callable[[str], None]
 
 
@@ -60,8 +64,23 @@ def fetch(settings: Settings, engine: Engine, image: str, who: str, log: Log) ->
         return
     here = name_here(settings, image)
     _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), here], log)
-    _step(engine, ["tag", here, image], log)
-    _step(engine, ["rmi", here], log)
+    if "@" not in image:  # a digest is no name that could be given
+        name(engine, here, image)
+    unname(engine, here)
+
+
+def name(engine: Engine, image: str, other: str) -> None:
+    """Gives an engine's image another name, too. Raises UserCodeError when it has no such image."""
+    _step(engine, ["tag", image, other], _unheard)
+
+
+def unname(engine: Engine, image: str) -> None:
+    """Takes a name from an engine's image."""
+    _step(engine, ["rmi", image], _unheard)
+
+
+def _unheard(line: str) -> None:
+    pass
 
 
 def _build(settings: Settings, engine: Engine, recipe: Recipe, tag: str, who: str, log: Log) -> None:
@@ -90,5 +109,5 @@ def _step(engine: Engine, words: list[str | Path], log: Log) -> None:
         raise UserCodeError(
             f"`{Path(engine.program).name} {told[0]}` failed: {last}",
             code="ImageBuildFailure",
-            hint="LAZULITE_CONTAINER_ENGINE=none runs what a plain Dockerfile asks for without an engine.",
+            hint=_HINTS.get(told[0]),
         )

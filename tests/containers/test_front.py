@@ -1,0 +1,91 @@
+"""Docker's own command before a real daemon, which knows nothing of a workspace's registry, under `lazulite run`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Platform
+
+pytestmark = pytest.mark.slow
+
+# As users write it: nothing in it knows of Lazulite.
+SCRIPT = """
+set -eux
+az acr login -n acr7
+docker login acr7.azurecr.io -u me -p you
+docker build -q -t mine:1 own
+docker tag mine:1 acr7.azurecr.io/team/mine:1
+docker push acr7.azurecr.io/team/mine:1
+docker rmi mine:1 acr7.azurecr.io/team/mine:1
+docker run --rm --network none acr7.azurecr.io/team/mine:1 /bin/busybox cat /hello
+echo through stdin | docker run --rm -i --network none acr7.azurecr.io/team/mine:1 /bin/busybox cat
+docker rmi acr7.azurecr.io/team/mine:1
+DOCKER_BUILDKIT=0 docker build -q --pull -t derived:1 derived
+docker run --rm --network none derived:1 /bin/busybox env
+if docker pull acr7.azurecr.io/nothing:1; then exit 1; fi
+if docker push acr7.azurecr.io/nothing:1; then exit 1; fi
+docker images -q acr7.azurecr.io/team/mine
+az acr repository list -n acr7 --output tsv
+"""
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[str]:
+    """A docker daemon of the test's own, without a network. Skips the test where none comes up."""
+    if not shutil.which("dockerd") or not shutil.which("docker") or not shutil.which("busybox") or os.geteuid() != 0:
+        pytest.skip("no docker daemon can be started here (apt-get install docker.io busybox-static; root)")
+    (tmp_path / "d").mkdir()
+    address = f"unix://{tmp_path}/d/s"
+    limits = ("--default-ulimit", "nofile=1024:4096", "--default-ulimit", "nproc=4096:4096")
+    places = (f"--data-root={tmp_path}/d/data", f"--exec-root={tmp_path}/d/exec", f"--pidfile={tmp_path}/d/pid")
+    network = ("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
+    with (tmp_path / "d" / "log").open("wb") as log:
+        process = subprocess.Popen(["dockerd", "-H", address, *places, *limits, *network], stdout=log, stderr=log)
+    try:
+        asked = ("docker", "-H", address, "info")
+        deadline = time.monotonic() + 60
+        while subprocess.run(asked, capture_output=True, timeout=60).returncode:
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.skip(f"no docker daemon comes up here: {(tmp_path / 'd' / 'log').read_text()[-300:]}")
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_dockers_own_command_finds_the_workspaces_registry(
+    daemon: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, derived = tmp_path / "own", tmp_path / "derived"
+    for folder in (own, derived, tmp_path / "home"):
+        folder.mkdir()
+    shutil.copy(str(shutil.which("busybox")), own / "busybox")
+    (own / "hello").write_text("hello from the registry\n")
+    (own / "Dockerfile").write_text("FROM scratch\nCOPY busybox /bin/busybox\nCOPY hello /\n")
+    (derived / "Dockerfile").write_text("FROM acr7.azurecr.io/team/mine:1\nENV SAID=derived\n")
+    (tmp_path / "go.sh").write_text(textwrap.dedent(SCRIPT))
+    monkeypatch.setenv("DOCKER_HOST", daemon)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # docker login writes there
+    running = Platform(tmp_path / "platform")
+    running.start()
+    try:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("AZURE")}
+        command = [sys.executable, "-m", "lazulite.cli.main", "run", "--", "bash", "go.sh"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**environ, **running.variables}, capture_output=True, text=True, timeout=170
+        )
+    finally:
+        running.stop()
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout.splitlines()
+    assert "Login Succeeded" in said and "hello from the registry" in said and "through stdin" in said
+    assert "SAID=derived" in said and said[-1] == "team/mine"
+    assert "There is no image nothing:1" in done.stderr
