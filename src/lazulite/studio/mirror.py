@@ -15,7 +15,7 @@ def cards(visit: Visit, endpoint: str, deployments: list[JsonObject]) -> Html:
     shown = [card for one in deployments if (card := _card(visit, endpoint, one["name"]))]
     name = deployments[-1]["name"] if deployments else "green"
     command = f'lazulite online-endpoint update --name {endpoint} --mirror-traffic "{name}=10"'
-    return div(shown, class_="stack") if shown else s.empty(_NONE, command)
+    return div(shown, class_="stack") if shown else div(s.empty(_NONE, command), data_poll=True)
 
 
 def _card(visit: Visit, endpoint: str, name: str) -> Html | None:
