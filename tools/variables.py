@@ -17,6 +17,7 @@ OF_JOBS = (
     ("PyTorch", "Set for each rank of a PyTorch distribution", ""),
     ("Mpi", "Set for each rank of an Mpi distribution", ""),
     ("TensorFlow", "Set for each rank of a TensorFlow distribution", ""),
+    ("Ray", "Set for the command of a Ray distribution", ""),
     ("instance", "Set for jobs on a compute instance", ""),
     ("trial", "Set for the trials of a sweep or of AutoML", ""),
     (

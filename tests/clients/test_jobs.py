@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import Input, MLClient, Output, command, load_job
+from azure.ai.ml import Input, MLClient, Output, RayDistribution, command, load_job
 from azure.ai.ml.entities import AmlCompute, Data, Environment, Model
 from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -230,6 +230,54 @@ value = torch.tensor([float(dist.get_rank() + 1)])
 dist.all_reduce(value)
 print("sum over", dist.get_world_size(), "ranks is", value.item())
 """
+
+
+RAYS = """
+import os, ray
+ray.init()
+
+@ray.remote(num_cpus=1)
+class Where:
+    def node(self):
+        return ray.get_runtime_context().get_node_id()
+
+places = ray.util.placement_group([{"CPU": 1}] * 2, strategy="STRICT_SPREAD")
+ray.get(places.ready())
+spread = ray.util.scheduling_strategies.PlacementGroupSchedulingStrategy
+actors = [Where.options(scheduling_strategy=spread(places, index)).remote() for index in range(2)]
+nodes = ray.get([one.node.remote() for one in actors])
+print("actors on", len(set(nodes)), "nodes, marked", ray.cluster_resources()["mark"], "in", os.environ["RAY_ADDRESS"])
+raise SystemExit(3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_ray_cluster_has_a_node_of_ray_for_each_node_of_the_job(ml: MLClient, code: Path, tmp_path: Path) -> None:
+    ml.compute.begin_create_or_update(AmlCompute(name="cpu", size="Standard_DS3_v2", max_instances=2)).result()
+    (code / "train.py").write_text(RAYS)
+    conda = {"name": "ray", "dependencies": ["python=3.11", {"pip": ["ray==2.60.0"]}]}
+    (tmp_path / "conda.json").write_text(json.dumps(conda))
+    image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
+    made = ml.jobs.create_or_update(
+        command(
+            code=str(code),
+            command="python train.py",
+            environment=Environment(image=image, conda_file=str(tmp_path / "conda.json")),
+            compute="cpu",
+            instance_count=2,
+            distribution=RayDistribution(head_node_additional_args="""--resources='{"mark": 1}'"""),
+        )
+    )
+    told = r"exited with status 3.*actors on 2 nodes, marked 1\.0 in 127\.0\.0\.1:"
+    with pytest.raises(JobException, match=f"(?s){told}"):  # the script asks to fail, for its last words
+        ml.jobs.stream(made.name)
+
+
+def test_a_ray_cluster_needs_ray(ml: MLClient, plain: str) -> None:
+    made = ml.jobs.create_or_update(command(command="true", environment=plain, distribution=RayDistribution()))
+    with pytest.raises(JobException, match=r"has no ray.*Add `ray\[default\]` to the environment"):
+        ml.jobs.stream(made.name)
 
 
 @pytest.mark.torch

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lazulite.engine.spec import Distribution, Input, Output, spec_of
-from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.engine.spec import Distribution, Input, Output, Ray, spec_of
+from lazulite.errors import BadRequest
 
 LEAST = {"jobType": "Command", "command": "python train.py", "environmentId": "azureml:plain:1"}
 
@@ -107,10 +107,11 @@ def test_a_wrong_field_is_named(field, more):
     assert field in refused.value.message
 
 
-def test_a_ray_cluster_is_refused_with_what_to_do_instead():
-    with pytest.raises(NotImplementedHere, match="Ray") as refused:
-        read(distribution={"distributionType": "Ray", "port": 6379})
-    assert "ray.init()" in refused.value.hint
+def test_a_ray_cluster_is_read_with_its_flags():
+    sent = {"distributionType": "ray", "port": 6379, "includeDashboard": True, "headNodeAdditionalArgs": "--num-cpus 2"}
+    assert read(distribution=sent).distribution.ray == Ray(6379, has_dashboard=True, head_args="--num-cpus 2")
+    with pytest.raises(BadRequest, match="workerNodeAdditionalArgs is \"'\": No closing quotation"):
+        read(distribution={"distributionType": "Ray", "workerNodeAdditionalArgs": "'"})
 
 
 def test_groups_of_inputs_have_names_with_dots():

@@ -11,6 +11,7 @@ _SWEEP = "azure-ai-ml 1.35.2 entities/_job/sweep/sweep_job.py"
 _IDENTITY = "azure-identity 1.27; azure-ai-ml 1.35.2 identity/_internal"
 _BATCH = "learn.microsoft.com/azure/machine-learning/how-to-batch-scoring-script, how-to-deploy-model-custom-output"
 _PARALLEL = "learn.microsoft.com/azure/machine-learning/v1/how-to-debug-parallel-run-step"
+_RAY = "docs.ray.io, ray.init"
 _SEEN = "seen in jobs on Azure: logs in public issues"
 
 
@@ -23,7 +24,9 @@ class JobVariable:
     """
 
     name: str
-    set_for: Literal["every", "each rank", "PyTorch", "Mpi", "TensorFlow", "instance", "trial", "parallel", "none"]
+    set_for: Literal[
+        "every", "each rank", "PyTorch", "Mpi", "TensorFlow", "Ray", "instance", "trial", "parallel", "none"
+    ]
     meaning: str
     source: str
 
@@ -94,6 +97,7 @@ JOB_VARIABLES = (
     JobVariable(
         "CUDA_VISIBLE_DEVICES", "parallel", "On a machine with GPUs: the one that is the worker's own.", _PARALLEL
     ),
+    JobVariable("RAY_ADDRESS", "Ray", "Where the head of the job's cluster listens: `ray.init()` needs no more.", _RAY),
     JobVariable("LAZULITE_AUTOML", "trial", "Of AutoML: what is trained, and how, as JSON.", "Lazulite"),
     JobVariable("AZUREML_RUN_TOKEN_PASS", "none", "The token is not encrypted.", _V1),
     JobVariable("AZUREML_RUN_TOKEN_RAND", "none", "The token is not encrypted.", _V1),

@@ -345,6 +345,10 @@ ONLINE_DEPLOYMENT: tuple[Field, ...] = (
     ("egress_public_network_access", "properties.egressPublicNetworkAccess", snake),
     *_CREATION,
 )
+_DISTRIBUTION = (
+    *("processCountPerInstance", "workerCount", "parameterServerCount"),
+    *("port", "address", "includeDashboard", "dashboardPort", "headNodeAdditionalArgs", "workerNodeAdditionalArgs"),
+)
 JOB: tuple[Field, ...] = (
     _NAME,
     ("id", "id", graphs.azureml),
@@ -367,9 +371,7 @@ JOB: tuple[Field, ...] = (
     ("resources.docker_args", "properties.resources.dockerArgs"),
     ("resources.properties", "properties.resources.properties"),
     ("distribution.type", "properties.distribution.distributionType", str.lower),
-    ("distribution.process_count_per_instance", "properties.distribution.processCountPerInstance"),
-    ("distribution.worker_count", "properties.distribution.workerCount"),
-    ("distribution.parameter_server_count", "properties.distribution.parameterServerCount"),
+    *((f"distribution.{snake(one)}", f"properties.distribution.{one}") for one in _DISTRIBUTION),
     ("queue_settings.job_tier", "properties.queueSettings.jobTier", snake),
     ("limits.timeout", "properties.limits.timeout", _seconds),
     ("parameters", "properties.parameters"),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lazulite import clock
-from lazulite.engine import bindings, conductor, processes, ranks
+from lazulite.engine import bindings, conductor, processes, ranks, ray
 from lazulite.engine.executors.process import Launcher
 from lazulite.engine.parallel import Parallel
 from lazulite.engine.prepare import Prepared
@@ -44,9 +44,13 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
         own, processes_count, is_isolated = conductor.variables(spec, staged), conductor.workers(spec), False
         command = conductor.command(staged.folder)
         conductor.write(made, spec, staged, has_views)
+    started = command
+    if spec.distribution and spec.distribution.ray:
+        ray.check(made.environment)
+        own, started = ray.variables(spec, command), ray.command(made.environment)
     plan = {
         "folder": str(staged.code),
-        "command": command,
+        "command": started,
         "variables": {
             **processes.environment(made.environment.python, (os.cpu_count() or 1) / processes_count, os.environ),
             **client_environment(settings, who=who if settings.private_network else ""),
@@ -126,7 +130,7 @@ def variables(settings: Settings, signing_key: bytes, made: Prepared, staged: St
 def _communicator(made: Prepared) -> str:
     # Source: azureml-core 1.61, core/runconfig.py, communicator: None, OpenMpi, ParameterServer, Gloo or Nccl.
     kinds = {"PyTorch": "Gloo", "Mpi": "OpenMpi", "TensorFlow": "ParameterServer"}
-    return kinds[made.spec.distribution.kind] if made.spec.distribution else "None"
+    return kinds.get(made.spec.distribution.kind, "None") if made.spec.distribution else "None"
 
 
 def _tracking_uri(settings: Settings, made: Prepared, service: str) -> str:

@@ -20,14 +20,14 @@ class Rank:
 def count(spec: JobSpec) -> int:
     """Returns how many processes the command is started as."""
     shape = spec.distribution
-    if shape is None:
+    if shape is None or shape.ray:  # Ray's nodes are no ranks: the command runs beside its head alone
         return 1
     return shape.workers + shape.servers if shape.kind == "TensorFlow" else spec.nodes * shape.per_node
 
 
 def ports_needed(spec: JobSpec) -> int:
     """Returns how many free ports the ranks need: a meeting point, or one for each of TensorFlow's tasks."""
-    if spec.distribution is None:
+    if spec.distribution is None or spec.distribution.ray:
         return 0
     return count(spec) if spec.distribution.kind == "TensorFlow" else 1
 
@@ -39,7 +39,7 @@ def ranks_of(spec: JobSpec, ports: Sequence[int]) -> list[Rank]:
     node say so by a distribution, azureml-examples cli/jobs/single-step/dask.
     """
     shape = spec.distribution
-    if shape is None:
+    if shape is None or shape.ray:
         return [Rank("std_log.txt", {"AZUREML_CR_NODE_RANK": "0", "AZUREML_PROCESS_NAME": "rank_0"})]
     if shape.kind == "TensorFlow":
         return _tensorflow(shape, ports)

@@ -1,13 +1,14 @@
 """Reads the body of a command job: what it says, checked as far as it can be without looking anything up."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lazulite import clock, fields
 from lazulite.engine import bindings
-from lazulite.errors import BadRequest, NotImplementedHere
+from lazulite.errors import BadRequest
 from lazulite.ids import child_name
 
 LITERAL = "literal"
@@ -18,6 +19,7 @@ TYPES = ("uri_file", "uri_folder", "mltable", *MODELS)
 INPUT_MODES = ("ReadOnlyMount", "Download", "Direct", "EvalMount", "EvalDownload")
 OUTPUT_MODES = ("ReadWriteMount", "Upload", "Direct")
 DISTRIBUTIONS = ("PyTorch", "Mpi", "TensorFlow", "Ray")
+_LAST_PORT = 65535
 
 # Source: azure-ai-ml 1.35.2 entities/_job/_input_output_helpers.py, validate_key_contains_allowed_characters.
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -51,13 +53,26 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Ray:
+    """A cluster of Ray. address: of the head of one that is there; head_args, worker_args: flags of `ray start`."""
+
+    port: int = 0
+    address: str = ""
+    has_dashboard: bool = False
+    dashboard_port: int = 0
+    head_args: str = ""
+    worker_args: str = ""
+
+
+@dataclass(frozen=True)
 class Distribution:
-    """How many processes are started. kind: one of DISTRIBUTIONS; workers and servers are TensorFlow's."""
+    """How many processes are started. kind: one of DISTRIBUTIONS. workers, servers: TensorFlow's; ray: Ray's."""
 
     kind: str
     per_node: int = 1
     workers: int = 0
     servers: int = 0
+    ray: Ray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ class JobSpec:
 def spec_of(properties: Mapping[str, Any]) -> JobSpec:
     """Reads `properties` of a job whose jobType is Command; shapes: wire observations of azure-ai-ml 1.35.2.
 
-    Raises BadRequest naming the field that cannot be right, NotImplementedHere for what Lazulite does not do.
+    Raises BadRequest naming the field that cannot be right.
     """
     resources = fields.nested(properties, "properties.resources")
     nodes = fields.count(resources, "properties.resources.instanceCount", 1)
@@ -189,18 +204,35 @@ def _distribution(value: Mapping[str, Any], nodes: int) -> Distribution | None:
         return None
     field = "distribution"
     kind = _choice(value.get("distributionType"), DISTRIBUTIONS, f"{field}.distributionType")
-    if kind == "Ray":
-        raise NotImplementedHere(
-            "Lazulite does not start Ray clusters for jobs (distribution Ray).",
-            target=f"properties.{field}.distributionType",
-            hint="ray.init() in a job without a distribution starts one on this machine.",
-        )
     at = f"properties.{field}"
+    if kind == "Ray":
+        return Distribution(kind, ray=_ray(value, at))
     if kind == "TensorFlow":
         workers = fields.count(value, f"{at}.workerCount", nodes)
         servers = fields.count(value, f"{at}.parameterServerCount", 0, least=0)
         return Distribution(kind, workers=workers, servers=servers)
     return Distribution(kind, fields.count(value, f"{at}.processCountPerInstance", 1))
+
+
+def _ray(value: Mapping[str, Any], at: str) -> Ray:
+    """Source: azure-ai-ml 1.35.2 entities/_job/distribution.py, RayDistribution."""
+    return Ray(
+        port=fields.count(value, f"{at}.port", 0, least=0, most=_LAST_PORT),
+        address=fields.text(value, f"{at}.address"),
+        has_dashboard=fields.flag(value, f"{at}.includeDashboard"),
+        dashboard_port=fields.count(value, f"{at}.dashboardPort", 0, least=0, most=_LAST_PORT),
+        head_args=_flags(value, f"{at}.headNodeAdditionalArgs"),
+        worker_args=_flags(value, f"{at}.workerNodeAdditionalArgs"),
+    )
+
+
+def _flags(value: Mapping[str, Any], path: str) -> str:
+    text = fields.text(value, path)
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise BadRequest(f"{path.partition('.')[2]} is {text!r}: {error}.", target=path) from error
+    return text
 
 
 def _timeout_s(limits: Mapping[str, Any]) -> float | None:
