@@ -56,6 +56,7 @@ from lazulite.dataplane import (
     v1datasets,
     v1datastores,
     v1models,
+    vault_secrets,
 )
 from lazulite.dataplane import registries as registry_discovery
 from lazulite.dataplane.mlflow import wire
@@ -138,10 +139,11 @@ MOUNTS: Mapping[hosts.Mount, tuple[tuple[Any, ...], Identify]] = {
     "schemas": ((schemas,), anyone),
     "file": ((), anyone),
     "scoring": ((batch_scoring,), bearer(ML_AUDIENCES)),
+    "vault": ((vault_secrets,), bearer((vault_secrets.AUDIENCE,))),
 }
 
 # The mounts whose clients read errors of another shape than ARM's.
-REFUSALS: Mapping[hosts.Mount, stack.Refuse] = {"mlflow": wire.refuse}
+REFUSALS: Mapping[hosts.Mount, stack.Refuse] = {"mlflow": wire.refuse, "vault": vault_secrets.refuse}
 
 
 def serve(settings: Settings) -> int:

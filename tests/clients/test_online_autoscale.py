@@ -141,11 +141,11 @@ def test_az_monitor_writes_what_its_own_scripts_do(ml: MLClient, platform: Platf
     trigger = rules[0]["metricTrigger"]
     assert (trigger["metricResourceUri"], trigger["operator"], trigger["threshold"]) == (target, "GreaterThan", 70)
     assert (trigger["statistic"], trigger["timeGrain"], trigger["timeWindow"]) == ("Average", "PT1M", "PT5M")
-    az("autoscale", "profile", "create", *of, "-n", "weekend", "--count", "2", "--recurrence", "week", "sat", "sun",
+    az("autoscale", "profile", "create", *of, "--name", "weekend", "--count", "2", "--recurrence", "week", "sat", "sun",
        "--timezone", "Pacific Standard Time")  # fmt: skip
     names = [found["name"] for found in az("autoscale", "profile", "list", *of)]
     assert names == ["default", "weekend", '{"name": "default", "for": "weekend"}']
-    az("autoscale", "profile", "delete", *of, "--profile-name", "weekend")
+    az("autoscale", "profile", "delete", *of, "-n", "weekend")
     shown = az("autoscale", "update", "-n", setting, "--enabled", "false")
     assert (shown["enabled"], [found["name"] for found in shown["profiles"]]) == (False, ["default"])
     assert setting in [found["name"] for found in az("autoscale", "list")]

@@ -1,7 +1,7 @@
 """What lies beside workspaces in a resource group: storage accounts, identities, container registries, key vaults.
 
 They are named and shown, so that programs which set a workspace up go through. A storage account is more: its blobs
-are here under any name; and so are the images of a container registry. No vault holds secrets here.
+are here under any name; and so are the images of a container registry, and a vault's secrets.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ _KINDS: Mapping[str, str] = {
     _STORAGE: "tiers, networks and encryption are kept and change nothing",
     _IDENTITY: "nobody is denied anything, whatever identity it has",
     _ACR: "tiers and networks are kept and change nothing",
-    _VAULT: "it holds no secrets",
+    _VAULT: "it holds secrets, but no keys or certificates; access policies deny nobody anything",
     _INSIGHTS: "nothing is reported to it",
     _LOGS: "nothing is reported to it",
 }

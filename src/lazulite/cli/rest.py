@@ -17,6 +17,7 @@ Query = Mapping[str, str | int]
 
 ARM = "management.azure.com"
 _API_VERSION = "2025-12-01"
+_JSON = "application/json"
 _MANAGED_ELSEWHERE = "/mferp/"
 _POLL_S = 0.1
 _POLL_LIMIT_S = 1.0
@@ -138,10 +139,11 @@ class Arm:
         """Sends one request to run history and its like, by this machine's own name: what is linked to is here too."""
         return self._send(method, path, body, host="")
 
-    def ask(self, method: str, host: str, target: str, token: str) -> Answer:
+    def ask(self, method: str, host: str, target: str, token: str, body: Json = None) -> Answer:
         """Sends one request to another of Azure's hosts, with a token of its own."""
         headers = {"Authorization": f"Bearer {token}", "Host": host}
-        return send(method, self.settings.url + target, None, headers)
+        raw = None if body is None else json.dumps(body).encode()
+        return send(method, self.settings.url + target, raw, headers | ({"Content-Type": _JSON} if raw else {}))
 
     def finish(self, answer: Answer) -> None:
         """Waits for the operation that an answer has begun, if it has. Raises Refused with its error if it fails."""
@@ -170,7 +172,7 @@ class Arm:
             host = "" if target.startswith(_MANAGED_ELSEWHERE) else ARM
         headers = {"Authorization": f"Bearer {self.token}"} | ({"Host": host} if host else {})
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = _JSON
         raw = None if body is None else json.dumps(body).encode()
         return send(method, self.settings.url + target, raw, headers)
 

@@ -17,7 +17,9 @@ from lazulite.settings import Settings
 AUTHORIZED = "lazulite.authorized"
 
 # Whose requests carry a token, key or signature that only this platform gives out, and that they check themselves.
-_CHECK_THEIR_CALLERS: frozenset[hosts.Mount] = frozenset({"arm", "dataplane", "mlflow", "blob", "file"})
+_CHECK_THEIR_CALLERS: frozenset[hosts.Mount] = frozenset(
+    {"arm", "dataplane", "mlflow", "blob", "file", "scoring", "vault"}
+)
 # How clients of managed identity present what IDENTITY_HEADER and MSI_SECRET say.
 _IDENTITY_HEADERS = ("x-identity-header", "secret")
 # Where a client learns where to ask for tokens, and asks, presenting the secret as its client secret.

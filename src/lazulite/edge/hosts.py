@@ -18,6 +18,7 @@ Mount = Literal[
     "telemetry",
     "schemas",
     "docker",
+    "vault",
 ]
 
 # `*.` stands for one label or more. Source: learn.microsoft.com/azure/machine-learning/how-to-access-azureml-behind-
@@ -39,6 +40,7 @@ HOSTS: tuple[tuple[str, Mount], ...] = (
     ("*.file.core.windows.net", "file"),
     ("*.inference.ml.azure.com", "scoring"),
     ("*.azurecr.io", "acr"),
+    ("*.vault.azure.net", "vault"),
     ("ml.azure.com", "studio"),
     ("azuremlschemas.azureedge.net", "schemas"),
     ("azuremlschemasprod.azureedge.net", "schemas"),

@@ -32,12 +32,12 @@ COMMANDS = {
     "identity": (f"{_HERE}.access", "User-assigned identities."),
     "ad": (f"{_HERE}.access", "Service principals and users."),
     "acr": (f"{_HERE}.acr", "Container registries: none has images here, and that is said."),
+    "keyvault": (f"{_HERE}.keyvault", "Key vaults and their secrets."),
     "monitor": (f"{_HERE}.monitor", "Rules that move online deployments, and what was measured of them."),
     "rest": (f"{_HERE}.rest", "Any request, with a token."),
 }
 # What a script may do instead of a group that is not here.
 _INSTEAD = {
-    "keyvault": "A secret may stand in a deployment's environment_variables, or in a connection: az ml connection.",
     "aks": "There is no Kubernetes here: use managed endpoints and clusters.",
 }
 # Which version of az and of its extension ml these commands answer as.

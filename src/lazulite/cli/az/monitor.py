@@ -353,6 +353,7 @@ def _list_definitions(arguments: Arguments) -> Json:
 _NAME = flag("--name", "-n", "--autoscale-name", help="The autoscale setting.")
 _SETTING = flag("--autoscale-name", required=True, metavar="NAME", help="The autoscale setting.")
 _PROFILE = flag("--profile-name", default=_DEFAULT, metavar="NAME", help="The profile: default, if not given.")
+_THIS = flag("--name", "-n", "--profile-name", dest="profile_name", required=True, metavar="NAME", help="The profile.")
 _RESOURCE = flag("--resource", metavar="ID", help="The ARM id of a deployment or an endpoint.")
 _PLACE = (
     flag("--resource-type", help="Its type, where --resource is a name."),
@@ -433,7 +434,7 @@ GROUPS = (
                 "Add a profile that counts at times: on days of the week, or from a date to another.",
                 _create_profile,
                 _SETTING,
-                required(flag("--profile-name", "-n", metavar="NAME", help="The profile.")),
+                _THIS,
                 *_COUNTS,
                 flag("--recurrence", "-r", nargs="+", help="On which days: week sat sun."),
                 flag("--start", help="A time of day, 06:00, or a date and time."),
@@ -442,8 +443,8 @@ GROUPS = (
                 flag("--copy-rules", metavar="PROFILE", help="Whose rules it begins with; none if not given."),
             ),
             _verb("autoscale profile list", "List the profiles.", _list_profiles, _SETTING),
-            _verb("autoscale profile show", "Show a profile.", _show_profile, _SETTING, required(_PROFILE)),
-            _verb("autoscale profile delete", "Delete a profile.", _delete_profile, _SETTING, required(_PROFILE)),
+            _verb("autoscale profile show", "Show a profile.", _show_profile, _SETTING, _THIS),
+            _verb("autoscale profile delete", "Delete a profile.", _delete_profile, _SETTING, _THIS),
             _verb(
                 "autoscale profile list-timezones",
                 "List the names of time zones.",
