@@ -58,6 +58,34 @@ def test_a_pipeline_is_drawn_while_it_runs_and_each_step_is_looked_into(place: P
     expect(page.locator("lz-log .text")).to_contain_text("made")
 
 
+def test_loops_hold_their_rounds_and_are_closed_and_opened_in_place(place: Place, page: Page) -> None:
+    made = step(place, "make", "echo ${{inputs.n}} > ${{outputs.made}}/n")
+    jobs = {
+        "part": node(made),
+        "each": {
+            "type": "parallel_for",
+            "body": "${{parent.jobs.part}}",
+            "items": '[{"n": 1}, {"n": 2}]',
+        },
+    }
+    spec = place.ask("GET", "components/make/versions/1")["properties"]["componentSpec"]
+    spec["inputs"] = {"n": {"type": "integer"}}
+    place.ask("PUT", "components/make/versions/2", {"properties": {"componentSpec": {**spec, "version": "2"}}})
+    jobs["part"]["componentId"] = f"{place.id}/components/make/versions/2"
+    name = f"pipeline-{uuid.uuid4().hex[:8]}"
+    place.ask("PUT", f"jobs/{name}", {"properties": {"jobType": "Pipeline", "jobs": jobs}})
+    page.goto(place.address(f"/runs/{name}"))
+    expect(page.locator(".graph .frame .node.good")).to_have_count(2, timeout=60_000)
+    expect(page.locator(".graph .frame > a").first).to_contain_text("each")
+    page.locator(".graph .node", has_text="part.1").locator("a").click()
+    expect(page.locator(".card", has_text="Why it ran")).to_contain_text("part.1")
+    page.locator(".graph .toggle").click()
+    expect(page.locator(".graph .frame")).to_have_count(0)
+    expect(page.locator(".graph .node")).to_contain_text("2 steps")
+    page.go_back()
+    expect(page.locator(".graph .frame .node.chosen")).to_contain_text("part.1")
+
+
 def test_a_sweep_shows_every_trial_as_a_line_through_its_parameters(place: Place, page: Page) -> None:
     environment = f"{place.id}/environments/plain/versions/1"
     trial = {

@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lazulite.studio.html import Html, a, g, join, path_, rect, svg, text_, title_
+from lazulite.studio.html import Html, a, g, join, path_, rect, svg, text_, title_, tspan
 
-_WIDTH, _HEIGHT = 208, 58
-_GAP_X, _GAP_Y = 56, 22
+_WIDTH, _HEIGHT = 196, 58
+_GAP_X, _GAP_Y = 44, 20
 _MARGIN, _HEAD = 14, 30
-_LETTERS = 26
+_LETTERS, _SMALL_LETTERS = 24, 28
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step to draw. after: the steps whose results it takes; tone: of its state; within: the steps inside, if any."""
+    """A step to draw. after: the steps whose results it takes; tone: of its state.
+
+    toggle: the address that opens or closes it, "" where there is nothing in it; within: the steps inside, if open.
+    """
 
     name: str
     words: str
@@ -22,6 +25,7 @@ class Step:
     link: str
     after: Sequence[str] = ()
     is_chosen: bool = False
+    toggle: str = ""
     within: Mapping[str, "Step"] = field(default_factory=dict)
 
 
@@ -99,27 +103,45 @@ def _node(step: Step) -> _Drawn:
     if step.within:
         inside = _group(step.within)
         width, height = max(inside.width, _WIDTH), inside.height + _HEAD
-        head = a(_label(step, 14, 20), href=step.link)
+        words = text_(_cut(step.words, _LETTERS), " ", tspan(step.about, class_="small"), x=14, y=20)
         box = g(
             rect(width=width, height=height, rx=10),
-            head,
+            a(title_(step.words), words, href=step.link),
+            _toggle(step, width),
             g(inside.content, transform=f"translate(0 {_HEAD})"),
-            class_=f"frame {step.tone}",
+            class_=f"frame {step.tone}{chosen}",
+            data_key=step.name,
         )
         return _Drawn(width, height, box)
     box = a(
+        title_(f"{step.words}: {step.about}"),
         rect(width=_WIDTH, height=_HEIGHT, rx=9),
         rect(class_="strip", x=0, y=12, width=4, height=_HEIGHT - 24, rx=2),
-        _label(step, 16, 25),
-        text_(step.about, class_="small", x=16, y=44),
+        text_(_cut(step.words, _LETTERS), x=16, y=25),
+        text_(_cut(step.about, _SMALL_LETTERS), class_="small", x=16, y=44),
         href=step.link,
     )
-    return _Drawn(_WIDTH, _HEIGHT, g(box, class_=f"node {step.tone}{chosen}", data_key=step.name))
+    return _Drawn(
+        _WIDTH, _HEIGHT, g(box, _toggle(step, _WIDTH), class_=f"node {step.tone}{chosen}", data_key=step.name)
+    )
 
 
-def _label(step: Step, x: int, y: int) -> Html:
-    words = step.words if len(step.words) <= _LETTERS else f"{step.words[: _LETTERS - 1]}…"
-    return join(title_(step.words), text_(words, x=x, y=y))
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def _toggle(step: Step, width: float) -> Html | None:
+    """Draws what opens or closes a group."""
+    if not step.toggle:
+        return None
+    x = width - 26
+    return a(
+        title_(f"{'Close' if step.within else 'Open'} {step.words}"),
+        rect(x=x, y=6, width=18, height=18, rx=5),
+        text_("−" if step.within else "+", x=x + 9, y=20),
+        href=step.toggle,
+        class_="toggle",
+    )
 
 
 def _edge(begin: tuple[float, float], source: _Drawn, end: tuple[float, float], target: _Drawn) -> Html:

@@ -65,8 +65,12 @@ function update(now, wanted) {
 export async function refresh() {
   if (refreshing) return refreshing;
   refreshing = (async () => {
-    const reply = await fetch(location.href, { headers: { "x-lazulite-live": "1" }, credentials: "same-origin" });
-    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    let page = null;
+    for (let address = ""; address !== location.href; ) {
+      address = location.href; // which may change meanwhile
+      const reply = await fetch(address, { headers: { "x-lazulite-live": "1" }, credentials: "same-origin" });
+      page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    }
     const main = page.getElementById("main");
     if (main && document.getElementById("main").dataset.live !== undefined) {
       seen.takeRecords();
@@ -156,6 +160,13 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const at = (selector) => event.target.closest(selector);
   const row = at("tr[data-href]");
+  const soft = at("[data-soft] a");
+  if (soft && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    history.pushState(null, "", soft.href.baseVal ?? soft.href);
+    refresh().catch((error) => say(error.message, "bad"));
+    return;
+  }
   if (at("[data-copy]")) navigator.clipboard.writeText(at("[data-copy]").dataset.copy).then(() => say("Copied."));
   else if (at("[data-open]")) document.getElementById(at("[data-open]").dataset.open).showModal();
   else if (at("[data-sheet]")) openSheet(at("[data-sheet]"));
@@ -262,6 +273,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "Escape") document.body.classList.remove("menu");
 });
 
+addEventListener("popstate", () => refresh().catch(() => {}));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && last) refresh().catch(() => {});
 });
