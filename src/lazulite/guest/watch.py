@@ -21,7 +21,7 @@ _TCP, _UDP, _PINGS = 6, 17, (1, 58)
 _SYN, _SYN_OR_ACK = 0x02, 0x12
 _DNS, _ECHO = 53, 7
 _AGAIN_AFTER_S = 1.0  # resolvers and clients ask several times for the same
-_TOLD_WITHIN_S = 5.0
+_TOLD_WITHIN_S, _TRIES = 5.0, 20
 _KEPT = 1000
 # Classic BPF over the IP header: not what is for 127.0.0.0/8, questions for names excepted, nor what is for ::1.
 _FILTER = (
@@ -84,8 +84,16 @@ async def tell(heard: socket.socket, door: str, who: str) -> None:
             if len(told) >= _KEPT:
                 told.clear()
             told[place] = now
-            with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await asyncio.wait_for(_ask(door, place, who), _TOLD_WITHIN_S)
+            await _tell_one(door, place, who)
+
+
+async def _tell_one(door: str, place: Place, who: str) -> None:
+    """Tells of one; tries again for a while when nobody listens, for a platform may be starting anew."""
+    for _ in range(_TRIES):
+        try:
+            return await asyncio.wait_for(_ask(door, place, who), _TOLD_WITHIN_S)
+        except (OSError, asyncio.TimeoutError):
+            await asyncio.sleep(_AGAIN_AFTER_S)
 
 
 async def _ask(door: str, place: Place, who: str) -> None:
