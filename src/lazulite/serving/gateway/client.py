@@ -206,7 +206,6 @@ class Client(asyncio.Protocol):
             self._intake = None
             self._close_body(self._exchange)
 
-    def _return_loan(self) -> None:
     def _progress(self, come_bytes: int) -> None:
         """Gives a client whose body comes fast enough more time for the rest."""
         if come_bytes - self._step_from >= _BODY_STEP_BYTES:
@@ -221,6 +220,7 @@ class Client(asyncio.Protocol):
         self._shared.kept_bytes += size_bytes - self._kept_bytes
         self._kept_bytes = size_bytes
 
+    def _return_loan(self) -> None:
         """Gives back the loan of the exchange before, if the client has taken the answer that lies in it."""
         if self._loan and not self._transport.get_write_buffer_size():
             self._shared.lender.take_back(self._loan)
@@ -248,8 +248,8 @@ class Client(asyncio.Protocol):
         exchange = self._exchange
         assert exchange
         self._received += len(piece)
-        deployment = exchange.deployment
         self._progress(self._received)
+        deployment = exchange.deployment
         assert deployment
         if self._received > deployment.spec.max_body_bytes:
             self._break_off(too_large(deployment.name, deployment.spec.max_body_bytes))
@@ -258,13 +258,13 @@ class Client(asyncio.Protocol):
             exchange.link.more(exchange, piece)
         elif piece:
             self._pieces.append(piece)
-        if is_last:
         if not exchange.is_present:
             self._keep(self._received)
+        if is_last:
             self._close_body(exchange)
-        elif self._received > COLLECT_LIMIT_BYTES and not exchange.is_present:
         elif self._kept_bytes and self._shared.kept_bytes > _KEPT_LIMIT_BYTES:
             self._break_off(TooManyRequests("Too many bodies are coming at a time.", hint="Ask again later."))
+        elif self._received > COLLECT_LIMIT_BYTES and not exchange.is_present:
             self._submit_unfinished(exchange)
 
     def _close_body(self, exchange: Exchange) -> None:
@@ -280,8 +280,8 @@ class Client(asyncio.Protocol):
         """Ends an exchange whose body cannot be read to its end."""
         exchange = self._exchange
         assert exchange
-        if self._intake:
         self._keep(0)
+        if self._intake:
             self._intake.stop()
             self._intake = None
         if exchange.deployment and exchange.is_present:
@@ -298,8 +298,8 @@ class Client(asyncio.Protocol):
     def _submit(self, exchange: Exchange) -> None:
         deployment = exchange.deployment
         assert deployment
-        if exchange.shadow:
         self._keep(0)
+        if exchange.shadow:
             exchange.asker = Live(self, deployment, exchange.shadow, self._shared.mirrors)
         try:
             deployment.submit(exchange)
@@ -327,15 +327,15 @@ class Client(asyncio.Protocol):
             self._give(exchange)
         else:
             self._take = self._swallow
-            self._swallow(rest)
             self._begin_step(0)
+            self._swallow(rest)
 
     def _swallow(self, data: Body) -> None:
         assert self._exchange
         if len(data) < self._left:
             self._left -= len(data)
-            return
             self._progress(self._exchange.body_bytes - self._left)
+            return
         self._pending = bytes(data[self._left :])
         self._exchange.is_whole = True
         self._give(self._exchange)

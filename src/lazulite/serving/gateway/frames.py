@@ -148,9 +148,9 @@ class FramesConnection(asyncio.Protocol):
         self._partial = b""
         self._left = 0
         self._is_held = False
+        self._is_full = False  # the worker does not read as fast as bodies come
         self._status = 0
 
-        self._is_full = False  # the worker does not read as fast as bodies come
     @property
     def is_closing(self) -> bool:
         """Tells whether the connection is over, or is not yet there."""
@@ -199,16 +199,16 @@ class FramesConnection(asyncio.Protocol):
         self._begins(exchange)
 
     def pause_writing(self) -> None:
+        self._is_full = True
         if self.line and not self.line[-1].is_whole:
             self.line[-1].asker.hold()
 
     def resume_writing(self) -> None:
-        self._is_full = True
+        self._is_full = False
         if self.line and not self.line[-1].is_whole:
             self.line[-1].asker.release()
 
     def call_off(self, exchange: Exchange) -> None:
-        self._is_full = False
         if self.line and self.line[0] is exchange:
             self.line.popleft()
             self._hang_up()
