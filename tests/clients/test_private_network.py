@@ -225,7 +225,9 @@ def assert_listed(status: dict[str, Any], told: dict[str, Any]) -> None:
     """Holds that everybody who asked for something outside is listed with it, by whatever way."""
     refused = {(one["host"], one["port"], one["who"].partition(" ")[0]) for one in status["refused"]}
     for who in ("private", "job"):  # a deployment's name, a job's
-        past = {("192.0.2.1", 80), ("192.0.2.3", 8080), ("192.0.2.4", 53), ("192.0.2.4", 7), ("example.org", 53)}
+        past = {("192.0.2.1", 80), ("192.0.2.3", 8080), ("192.0.2.4", 53), ("example.org", 53)}
+        if who == "job":  # root of a namespace of its own, as scripts are, sends no packets as it likes
+            past.add(("192.0.2.4", 7))
         by_proxy = {("example.net", 80), ("127.0.0.53", 53)}
         assert {(*place, who) for place in past | by_proxy} <= refused
     assert {("192.0.2.50", 443, "builds"), ("setup.example.org", 53, "builds")} <= refused

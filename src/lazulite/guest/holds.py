@@ -18,7 +18,14 @@ def keep_lock(number: str) -> None:
 
 
 def bound(address: str) -> socket.socket:
-    """Returns a unix socket that is bound to this user alone; one left by an earlier worker is replaced."""
+    """Returns a unix socket that is bound to this user alone; one left by an earlier worker is replaced.
+
+    address: its path, or the number of the descriptor of one that is bound already.
+    """
+    if address.isdigit():
+        inherited = socket.socket(fileno=int(address))
+        os.set_inheritable(inherited.fileno(), False)
+        return inherited
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(address)

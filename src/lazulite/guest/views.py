@@ -30,18 +30,18 @@ def enter(
     longer be changed where they are. writable: folders within those that still can. private: (source, target), both
     folders: target shows source, to be written to. Raises OSError; then the process must not go on.
     """
-    _leave_the_others()
+    leave_the_others()
     shown = [(path, path) for path in writable] + list(private)
     kept = [(os.open(source, os.O_PATH), target) for source, target in shown]  # reached by the mounts of before
     for path in readonly:
         _bind(path, path)
-        _make_readonly(path)
+        make_readonly(path)
     for descriptor, path in kept:
         _bind("/proc/self/fd/%d" % descriptor, path)
         os.close(descriptor)
     for source, target in views:
         _bind(source, target)
-        _make_readonly(target)
+        make_readonly(target)
     try:
         linux.give_up_the_machine()
     except PermissionError:
@@ -68,7 +68,8 @@ def _try(folder: str) -> int:
     return 1
 
 
-def _leave_the_others() -> None:
+def leave_the_others() -> None:
+    """Gives this process mounts of its own; root needs no namespace of users for it, others get one. Raises OSError."""
     user, group = os.getuid(), os.getgid()
     try:
         linux.unshare(linux.CLONE_NEWNS)
@@ -84,8 +85,8 @@ def _bind(source: str, target: str) -> None:
     linux.mount(source, target, linux.MS_BIND | linux.MS_REC)
 
 
-def _make_readonly(path: str) -> None:
-    """Remounts with the flags that the mount has: a user's own namespace may not take any away."""
+def make_readonly(path: str) -> None:
+    """Remounts a folder that is one, with the flags that it has: a user's own namespace may not take any away."""
     found = os.statvfs(path).f_flag
     kept = sum(flag for flag in _KEPT if found & flag) | (linux.MS_RELATIME if found & _ST_RELATIME else 0)
     linux.mount(None, path, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | kept)

@@ -24,6 +24,7 @@ from lazulite.errors import BadRequest
 from lazulite.identity import doors
 from lazulite.identity.doors import Doors
 from lazulite.identity.once import replace
+from lazulite.serving import hidden
 
 # Source: unix(7), sun_path: 108 bytes with the closing zero on Linux, 104 on macOS.
 _ADDRESS_LIMIT_BYTES = 103
@@ -44,6 +45,7 @@ class WorkerSpec:
     environment variables, which win over every default here. cores: its share of the machine, for thread counts. guest:
     who it is; `triton` speaks HTTP. slots: how many requests it works on at the same time.
     doors: it, or what it contains, has no network but for these (identity/doors.py); None: it has this machine's.
+    sight: what it sees of the platform's files; None: all of them.
     """
 
     id: str
@@ -57,6 +59,7 @@ class WorkerSpec:
     guest: Guest = "score"
     slots: int = 1
     doors: Doors | None = None
+    sight: hidden.Sight | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
         replace(spec.folder / "worker.json", _to_json(spec))
         words = [str(word) for word in (spec.python, processes.GUEST, spec.guest, spec.socket, status, lock)]
         child = subprocess.Popen(
-            words if spec.doors is None or spec.guest == "contained" else doors.command(spec.doors, words),
+            _command(spec, words),
             cwd=spec.app,
             env=environment(spec, environ),
             stdin=subprocess.DEVNULL,
@@ -111,6 +114,14 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
         )
         processes.note_pid(lock, child.pid)
     return Worker(spec, child.pid, child)
+
+
+def _command(spec: WorkerSpec, words: list[str]) -> list[str]:
+    if spec.guest == "contained":
+        return words
+    if spec.sight is not None:
+        words = hidden.command(spec.sight, str(spec.socket), words)
+    return words if spec.doors is None else doors.command(spec.doors, words)
 
 
 def environment(spec: WorkerSpec, environ: Mapping[str, str]) -> dict[str, str]:
