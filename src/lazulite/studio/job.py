@@ -90,11 +90,16 @@ def overview(found: Run) -> Html:
         _models(found),
     ]
     side = [
-        s.card("About", _facts(found), s.tags(found.record["tags"])),
+        s.card("About", _facts(found), s.tags(_own_tags(found))),
         sweep.about(found),
         s.card("Parameters", s.facts(*((one["key"], one["value"]) for one in params))) if params else None,
     ]
     return div(div(main, class_="stack"), div(side, class_="stack"), class_="columns")
+
+
+def _own_tags(found: Run) -> JsonObject:
+    """Returns the tags that people set: MLflow keeps its own ones among them."""
+    return {name: value for name, value in found.record["tags"].items() if not name.startswith("mlflow.")}
 
 
 def _preparing(found: Run) -> Html | None:

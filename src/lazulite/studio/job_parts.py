@@ -22,6 +22,7 @@ _SPENT: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("lazulite.peak_memory_bytes", "Most memory", lambda text: s.size(int(text))),
 )
 _IS_ASSET = re.compile(r"/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$", re.IGNORECASE)
+_NAMES_FILE = re.compile(r"(?!.*\.\.)[\w][\w./-]*")
 _IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
 
 
@@ -101,9 +102,17 @@ def code_of(found: Run) -> Html:
     def link(path: str) -> str:
         return found.link(tab="code", path=path)
 
-    command = s.card("Command", s.source(str(found.job.get("command") or "")))
-    shown = files.browser(found.visit, uri, found.visit.asked("path"), link, empty=s.empty("No files."))
+    told = str(found.job.get("command") or "")
+    path = found.visit.asked("path") or _script(places.find(found.visit, uri), told)
+    command = s.card("Command", s.source(told))
+    shown = files.browser(found.visit, uri, path, link, empty=s.empty("No files."))
     return div(command, shown, class_="stack")
+
+
+def _script(folder: Path, command: str) -> str:
+    """Returns the file that a command names first, "" where it names none."""
+    words = (word.strip("'\"").removeprefix("./") for word in command.split())
+    return next((word for word in words if _NAMES_FILE.fullmatch(word) and (folder / word).is_file()), "")
 
 
 def environment(found: Run) -> Html:

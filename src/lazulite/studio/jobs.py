@@ -17,9 +17,11 @@ _FIRST_JOB = "lazulite run -- python submit.py"
 
 def show(visit: Visit) -> tuple[str, Html]:
     """Shows the topmost runs, jobs and what MLflow and SDK v1 made, the last ones first."""
-    asked = {name: visit.asked(name) for name in ("state", "q", "experiment", "archived")}
+    asked = {name: visit.asked(name) for name in ("state", "kind", "q", "experiment", "archived")}
     before = visit.asked("before")
-    wanted = records.Wanted(asked["state"], asked["q"], asked["experiment"], archived=bool(asked["archived"]))
+    wanted = records.Wanted(
+        asked["state"], asked["kind"], asked["q"], asked["experiment"], archived=bool(asked["archived"])
+    )
     found = records.listed(visit, wanted, before=int(before) if before.isdecimal() else 0)
     is_filtered = any(asked.values()) or before
     nothing = s.empty("Nothing fits these filters.") if is_filtered else s.empty(_NO_JOBS, _FIRST_JOB)
@@ -63,6 +65,7 @@ def _filters(visit: Visit, asked: dict[str, str]) -> Html:
                 aria_label="Filter",
             ),
             choice("state", states),
+            choice("kind", [("", "any type"), *((one, one) for one in dict.fromkeys(records.KINDS.values()))]),
             choice("experiment", experiments),
             label(
                 input_(type="checkbox", name="archived", value="1", checked=bool(asked["archived"]), data_submit=True),
@@ -87,8 +90,8 @@ def _pager(older: str, is_later: bool, visit: Visit) -> Html | None:
 
 def table(visit: Visit, found: Sequence[JsonObject], *, empty: Html, picks: bool = False) -> Html:
     """Shows runs as a table. picks: whether some can be chosen to be compared."""
-    headings = [*(("",) if picks else ()), "Name", "State", "Experiment", "Compute", "Duration", "Submitted"]
-    return s.grid(headings, [_row(visit, run, picks) for run in found], empty=empty)
+    headings = [*(("",) if picks else ()), "Name", "State", "Type", "Experiment", "Compute", "Duration", "Submitted"]
+    return s.grid(headings, [_row(visit, run, picks) for run in found], empty=empty, class_="jobs")
 
 
 def _row(visit: Visit, run: JsonObject, picks: bool) -> Html:
@@ -98,6 +101,7 @@ def _row(visit: Visit, run: JsonObject, picks: bool) -> Html:
     cells = [
         join(a(strong(run["shown"]), href=link), below),
         s.badge(run["status"]),
+        s.muted(run["kind"]),
         run["experiment"],
         run["target"] or s.muted("–"),
         s.span_of(run["started"], run["ended"]),

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 
 from lazulite import clock
-from lazulite.engine import folders, queue, schedules, states
+from lazulite.engine import folders, kinds, queue, schedules, states
 from lazulite.http.call import JsonObject
 from lazulite.serving import stage
 from lazulite.store import resources
@@ -30,12 +30,19 @@ STATES = {
     "canceled": ("Canceled",),
 }
 
+# A run's type, as run history has it, and the word for it.
+KINDS = {kind.run_type: name for name, kind in reversed(list(kinds.KINDS.items()))}
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which runs are meant. parent: whose children, "" for topmost runs; names: None for all; words: of their names."""
+    """Which runs are meant. parent: whose children, "" for topmost runs; names: None for all; words: of their names.
+
+    kind: one of KINDS' words.
+    """
 
     state: str = ""
+    kind: str = ""
     words: str = ""
     experiment: str = ""
     parent: str = ""
@@ -57,6 +64,8 @@ def listed(visit: Visit, wanted: Wanted = Wanted(), *, before: int = 0, limit: i
         where.append(table.c.id.in_(wanted.names))
     if wanted.state in STATES:
         where.append(table.c.status.in_(STATES[wanted.state]))
+    if wanted.kind:
+        where.append(table.c.kind.in_([one for one, word in KINDS.items() if word == wanted.kind]))
     for word in wanted.words.split():
         told = (column.icontains(word, autoescape=True) for column in (table.c.name, table.c.id))
         where.append(or_(*told))
@@ -77,7 +86,7 @@ def shown(run: Run, experiment: str) -> JsonObject:
         "shown": run.name,
         "experiment": experiment,
         "status": run.status,
-        "kind": run.kind,
+        "kind": KINDS.get(run.kind, "Run"),
         "is_job": run.is_job,
         "target": run.target,
         "by": run.created_by,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from lazulite.http.call import JsonObject
 from lazulite.studio import curves, jobs, records
 from lazulite.studio import shown as s
-from lazulite.studio.html import Html, a, circle, div, g, join, path_, strong, svg, text_, title_
+from lazulite.studio.html import Html, a, circle, div, g, h2, join, path_, strong, svg, text_, title_
 from lazulite.studio.run import Run
 
 _WIDTH, _HEIGHT, _TOP, _SIDE = 1000, 300, 34, 70
 _TAG = "hyperparameters"  # Source: azureml-core's HyperDrive runs, whose children have their values in this tag
 _MOST = 1000
 _COMPARED = 12
+_MOST_KINDS = 24  # words beside an axis
 _RATIO = 100  # from here on values are told apart by their magnitude
 
 
@@ -45,12 +46,10 @@ def show(found: Run) -> Html:
     )
     compared = ",".join(one.name for one in ranked[:_COMPARED])
     return div(
-        s.card(f"{len(trials)} trials", _lines(trials, names, metric, best)),
+        s.card(f"{len(trials)} trials", _lines(found, trials, names, metric, best, maximizes=maximizes)),
         s.card(None, _table(found, ranked, names, metric, best), class_="flush"),
-        s.card(
-            "The best, over time",
-            curves.plots(found.visit.link("/_studio/metrics", runs=compared), live=not found.is_over),
-        ),
+        h2("The best, over time"),
+        curves.plots(found.visit.link("/_studio/metrics", runs=compared), live=not found.is_over),
         class_="stack",
     )
 
@@ -103,10 +102,12 @@ def _shown(value: object) -> str:
     return s.number(value) if isinstance(value, float) else str(value)
 
 
-def _lines(trials: Sequence[Trial], names: Sequence[str], metric: str, best: str) -> Html:
+def _lines(
+    found: Run, trials: Sequence[Trial], names: Sequence[str], metric: str, best: str, *, maximizes: bool
+) -> Html:
     """Draws an axis for each parameter and one for the metric, and each trial as a line through its values."""
     axes = [*names, metric]
-    columns = [[one.values.get(name) for one in trials] for name in names] + [[one.result for one in trials]]
+    columns = [[one.values.get(name) for one in trials] for name in names] + [[_finite(one) for one in trials]]
     placed = [_places(column) for column in columns]
     apart = (_WIDTH - 2 * _SIDE) / max(1, len(axes) - 1)
     xs = [_SIDE + apart * index for index in range(len(axes))]
@@ -117,18 +118,26 @@ def _lines(trials: Sequence[Trial], names: Sequence[str], metric: str, best: str
         d = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in known)
         words = ", ".join(f"{name} {_shown(one.values.get(name))}" for name in names)
         told = f"{one.name}: {words}, {metric} {_shown(one.result)}"
-        shade = "best" if one.name == best else f"q{_quarter(placed[-1][number])}"
-        lines.append(path_(title_(told), d=d, class_=f"trial {shade}"))
+        shade = "best" if one.name == best else f"q{_quarter(placed[-1][number], maximizes)}"
+        link = jobs.address(found.visit, one.name)
+        lines.append(a(path_(title_(told), d=d, class_=f"trial {shade}"), path_(d=d, class_="near"), href=link))
     drawn = [_axis(x, name, column) for x, name, column in zip(xs, axes, columns, strict=True)]
     dots = [circle(cx=xs[-1], cy=y, r=3, class_="end") for y in placed[-1] if y is not None]
     box = f"0 0 {_WIDTH} {_HEIGHT}"
-    return svg(drawn, lines, dots, viewBox=box, class_="parallel", role="img", aria_label="The trials' parameters")
+    drawing = svg(drawn, lines, dots, viewBox=box, class_="parallel", role="img", aria_label="The trials' parameters")
+    return div(drawing, class_="scroll")
 
 
-def _quarter(height: float | None) -> int:
+def _finite(one: Trial) -> float | None:
+    return one.result if one.result is not None and math.isfinite(one.result) else None
+
+
+def _quarter(height: float | None, maximizes: bool) -> int:
+    """Returns how good a trial is by how high its metric stands: 3 in the best quarter, 0 in the worst, or of none."""
     if height is None:
         return 0
-    return min(3, int(4 * (_HEIGHT - _TOP - height) / (_HEIGHT - 2 * _TOP + 1)))
+    quarter = min(3, int(4 * (_HEIGHT - _TOP - height) / (_HEIGHT - 2 * _TOP + 1)))
+    return quarter if maximizes else 3 - quarter
 
 
 def _numbers(column: Sequence[object]) -> list[float] | None:
@@ -159,13 +168,13 @@ def _places(column: Sequence[object]) -> list[float | None]:
 
 def _axis(x: float, name: str, column: Sequence[object]) -> Html:
     known = _numbers(column)
-    ends = (min(known), max(known)) if known else ("", "")
-    return g(
-        path_(d=f"M{x:.1f} {_TOP}V{_HEIGHT - _TOP}", class_="grid"),
-        text_(name, x=x, y=14, class_="name"),
-        text_(_shown(ends[1]), x=x, y=28),
-        text_(_shown(ends[0]), x=x, y=_HEIGHT - 14),
-    )
+    line = path_(d=f"M{x:.1f} {_TOP}V{_HEIGHT - _TOP}", class_="grid")
+    if known:
+        marks = [text_(_shown(max(known)), x=x, y=28), text_(_shown(min(known)), x=x, y=_HEIGHT - 14)]
+    else:
+        at = {str(one): y for one, y in zip(column, _places(column), strict=True) if y is not None}
+        marks = [text_(one[:18], x=x + 8, y=y + 4, class_="kind") for one, y in list(at.items())[:_MOST_KINDS]]
+    return g(line, text_(name, x=x, y=14, class_="name"), marks)
 
 
 def about(found: Run) -> Html | None:

@@ -278,6 +278,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && last) refresh().catch(() => {});
 });
 
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
 const chosen = new URLSearchParams(location.search).get("wsid");
 if (chosen) {
   const [, , sub, , group, , , , name] = chosen.split("/");
