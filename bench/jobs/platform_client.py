@@ -21,6 +21,7 @@ from lazulite.identity import tokens
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/bench"
 _ENDED = ("Completed", "Failed", "Canceled")
 _FIRST_POLL_S, _POLL_S = 0.025, 0.005
+_STARTS_WITHIN_S = 60
 
 
 class Platform:
@@ -43,7 +44,7 @@ class Platform:
             command = [sys.executable, "-m", "lazulite.cli.main", "up"]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environ})
         self._server = psutil.Process(self._process.pid)
-        _wait_for(self.port)
+        self._await_start()
         key = tokens.signing_key(self.home)
         who = {"tenant": "t", "oid": "o", "name": "bench"}
         self._token = tokens.issue(key, "https://management.azure.com", **who, now=clock.now())
@@ -55,6 +56,16 @@ class Platform:
         self._connection.close()
         self._process.terminate()
         self._process.wait(30)
+
+    def _await_start(self) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        self._process.terminate()
+        raise SystemExit(f"the platform did not start; see {self.home.with_suffix('.log')}")
 
     def _prepare(self) -> None:
         self.ask("PUT", "environments/plain/versions/1", {"properties": {"image": "python:3.11-slim"}})
@@ -116,12 +127,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit("the platform did not start within 30 s")
