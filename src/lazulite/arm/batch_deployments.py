@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from lazulite.arm import batch_endpoints, endpoints, shapes
+from lazulite.arm import endpoints, operations, shapes
 from lazulite.batch import deployments
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -81,14 +81,15 @@ def _put(
     body = {**given, "properties": properties}
     place = Place(workspace.scope, KIND, path)
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
-    operation = batch_endpoints.operation_of(connection, call, workspace, endpoints.deployment_id(workspace, place))
-    return batch_endpoints.with_operation(_show(workspace, row), operation, 201 if is_new else 200)
+    operation = endpoints.operation_of(connection, call, workspace, endpoints.deployment_id(workspace, place))
+    shown = endpoints.with_operation(_show(workspace, row), operation)
+    return Reply(shown, 201 if is_new else 200, operations.POLL_SOON)
 
 
 def _accept(connection: Connection, parts: Parts, workspace: WorkspaceId, given: JsonObject) -> JsonObject:
     """Returns the properties completed, once all that they name is there."""
     properties = deployments.complete(given)
-    kept = batch_endpoints.without_operation(properties.get("properties") or {})
+    kept = endpoints.without_operation(properties.get("properties") or {})
     if deployments.is_pipeline(properties):
         deployments.component(connection, workspace, properties)
     else:

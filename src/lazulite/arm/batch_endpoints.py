@@ -1,6 +1,5 @@
 """Batch endpoints: the name that a program invokes, and which deployment answers. Jobs are made in dataplane/."""
 
-from sqlalchemy import Connection
 
 from lazulite import fields
 from lazulite.arm import endpoints, operations
@@ -11,16 +10,12 @@ from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
-from lazulite.ids import WorkspaceId
 from lazulite.serving.wanted import check_endpoint_name
-from lazulite.store import operations as stored_operations
 from lazulite.store import resources
 from lazulite.store.resources import Place, Resource
 
 KIND = deployments.ENDPOINTS
 
-# Where Azure's REST examples look for the operation to poll. Source: Azure/azureml-examples cli/batch-score-rest.sh.
-_OPERATION = "AzureAsyncOperationUri"
 _AUTH_MODES = ("AADToken", "Key", "AMLToken")
 
 
@@ -40,7 +35,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
         **kept,
         "authMode": "AADToken",
         "defaults": {"deploymentName": default or None},
-        "properties": without_operation(fields.nested(given, "properties.properties")),
+        "properties": endpoints.without_operation(fields.nested(given, "properties.properties")),
     }
 
 
@@ -51,11 +46,6 @@ def _check_auth_mode(given: JsonObject) -> None:
         raise BadRequest(
             f"properties.authMode is {mode}, but batch endpoints support AADToken only.", target="properties.authMode"
         )
-
-
-def without_operation(properties: JsonObject) -> JsonObject:
-    """Returns a resource's own `properties` without the address that an earlier answer had put among them."""
-    return {name: value for name, value in properties.items() if name != _OPERATION}
 
 
 def show(row: Resource, call: Call, parts: Parts) -> JsonObject:
@@ -88,21 +78,9 @@ def patch(call: Call, parts: Parts) -> Reply:
 def _over(call: Call, parts: Parts, reply: Reply) -> Reply:
     workspace = scopes.workspace(call, parts)
     with parts.db.write() as connection:
-        operation = operation_of(connection, call, workspace, reply.body["id"])
-    return with_operation(reply.body, operation, reply.status)
-
-
-def operation_of(connection: Connection, call: Call, workspace: WorkspaceId, arm_id: str) -> str:
-    """Records an operation that is over already, for clients that must have one to poll; returns its address."""
-    operation = stored_operations.begin(connection, arm_id, call.now)
-    stored_operations.end(connection, operation, None, call.now)
-    return operations.address(call, workspace.subscription, operation)
-
-
-def with_operation(shown: JsonObject, address: str, status: int) -> Reply:
-    """Answers what was made, with its operation's address where Azure has it: among its own properties."""
-    properties = {**shown["properties"], "properties": {**shown["properties"]["properties"], _OPERATION: address}}
-    return Reply({**shown, "properties": properties}, status, operations.POLL_SOON)
+        operation = endpoints.operation_of(connection, call, workspace, reply.body["id"])
+    shown = endpoints.with_operation(reply.body, operation)
+    return Reply(shown, reply.status, operations.POLL_SOON)
 
 
 def list_keys(call: Call, parts: Parts) -> Reply:

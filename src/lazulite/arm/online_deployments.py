@@ -104,7 +104,8 @@ def _ask(connection: Connection, workspace: WorkspaceId, path: str, body: JsonOb
     row, is_new = resources.put(connection, place, body, now=call.now, who=call.who.name)
     operation = begin(connection, endpoints.deployment_id(workspace, place), call.now)
     wanted.ask(connection, workspace.scope, endpoint, name, operation)
-    shown = _show(connection, workspace, row)
+    address = operations.address(call, workspace.subscription, operation)
+    shown = endpoints.with_operation(_show(connection, workspace, row), address)
     return operations.accepted(call, workspace.subscription, operation, shown, 201 if is_new else 200)
 
 
@@ -124,6 +125,7 @@ def _complete(given: JsonObject) -> JsonObject:
             **_DEFAULTS,
             **(_KUBERNETES_DEFAULTS if kind == "Kubernetes" else {}),
             **filled,
+            "properties": endpoints.without_operation(fields.nested(filled, "properties.properties")),
             **{name: defaults | _filled(properties, name) for name, defaults in _NESTED_DEFAULTS.items()},
             **({"dataCollector": collecting.shown(properties)} if properties.get("dataCollector") else {}),
             "environmentVariables": fields.texts(properties, "properties.environmentVariables"),

@@ -48,7 +48,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
         "authMode": one_of({"authMode": "Key", **_filled(given)}, "authMode", _AUTH_MODES),
         "traffic": traffic,
         "mirrorTraffic": mirror,
-        "properties": given.get("properties") or {},
+        "properties": endpoints.without_operation(fields.nested(given, "properties.properties")),
     }
 
 
@@ -123,16 +123,20 @@ def show_beside(row: Resource, call: Call) -> JsonObject:
 
 def put(call: Call, parts: Parts) -> Reply:
     """Makes or changes an endpoint. When it answers, keys and traffic are in force."""
-    reply = ENDPOINT.put(call, parts)
-    parts.supervisor.publish()
-    return Reply(reply.body, reply.status, operations.POLL_SOON)
+    return _over(call, parts, ENDPOINT.put(call, parts))
 
 
 def patch(call: Call, parts: Parts) -> Reply:
     """Changes tags, identity or the properties that the body names; in force when it answers."""
-    reply = ENDPOINT.patch(call, parts)
+    return _over(call, parts, ENDPOINT.patch(call, parts))
+
+
+def _over(call: Call, parts: Parts, reply: Reply) -> Reply:
     parts.supervisor.publish()
-    return Reply(reply.body, reply.status, operations.POLL_SOON)
+    workspace = scopes.workspace(call, parts)
+    with parts.db.write() as connection:
+        operation = endpoints.operation_of(connection, call, workspace, reply.body["id"])
+    return Reply(endpoints.with_operation(reply.body, operation), reply.status, operations.POLL_SOON)
 
 
 def delete_endpoint(call: Call, parts: Parts) -> Reply:

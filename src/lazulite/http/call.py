@@ -76,17 +76,19 @@ class Reply:
 
 
 def _parsed(raw: bytes) -> Json:
-    """Reads JSON; a comma before a closing bracket is passed over, as Azure's own examples rely on.
+    """Reads JSON; a comma before a closing bracket is passed over, and text may have line breaks in it, as Azure's own
+    examples rely on.
 
-    Source: Azure/azureml-examples cli/batch-score-rest.sh, the body of the deployment.
+    Source: Azure/azureml-examples cli/batch-score-rest.sh, the body of the deployment, and cli/deploy-rest.sh, that of
+    the environment.
     """
     try:
-        return json.loads(raw, parse_constant=_refuse_constant)
+        return json.loads(raw, parse_constant=_refuse_constant, strict=False)
     except json.JSONDecodeError as error:
         bare = _TEXT_OR_LAST_COMMA.sub(lambda found: "" if found[0] == "," else found[0], raw.decode())
         if len(bare) == len(raw.decode()):
             raise error
-        return json.loads(bare, parse_constant=_refuse_constant)
+        return json.loads(bare, parse_constant=_refuse_constant, strict=False)
 
 
 def _refuse_constant(name: str) -> None:
