@@ -44,12 +44,16 @@ class Platform:
             command = [sys.executable, "-m", "lazulite.cli.main", "up"]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environ})
         self._server = psutil.Process(self._process.pid)
-        self._await_start()
-        key = tokens.signing_key(self.home)
-        who = {"tenant": "t", "oid": "o", "name": "bench"}
-        self._token = tokens.issue(key, "https://management.azure.com", **who, now=clock.now())
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        self._prepare()
+        try:
+            self._await_start()
+            key = tokens.signing_key(self.home)
+            who = {"tenant": "t", "oid": "o", "name": "bench"}
+            self._token = tokens.issue(key, "https://management.azure.com", **who, now=clock.now())
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port)
+            self._prepare()
+        except BaseException:
+            self._process.terminate()
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -64,7 +68,6 @@ class Platform:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
-        self._process.terminate()
         raise SystemExit(f"the platform did not start; see {self.home.with_suffix('.log')}")
 
     def _prepare(self) -> None:
@@ -72,7 +75,7 @@ class Platform:
         cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"maxNodeCount": 2}}
         self.ask("PUT", "computes/two", {"properties": {"computeType": "AmlCompute", "properties": cluster}})
         self.await_end(self.submit("python -c pass", "local"))
-        while any("compileall" in " ".join(child.cmdline()) for child in self._server.children()):
+        while any("compileall" in _command(child) for child in self._server.children()):
             time.sleep(0.1)  # what follows the making of an environment
 
     @property
@@ -121,6 +124,12 @@ class Platform:
     def rss_mib(self) -> float:
         """Returns the memory of the platform's own process."""
         return float(self._server.memory_info().rss) / 2**20
+
+
+def _command(process: psutil.Process) -> str:
+    with suppress(psutil.Error):  # it may have ended meanwhile
+        return " ".join(process.cmdline())
+    return ""
 
 
 def _free_port() -> int:
