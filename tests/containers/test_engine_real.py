@@ -96,8 +96,8 @@ def image(folder: Path, base: str, page: str, command: str) -> Path:
     return folder
 
 
-def containers(engine: RealEngine) -> list[str]:
-    return engine("ps", "-aq", "--filter", "name=lazulite-").split()
+def containers(engine: RealEngine, platform: Platform) -> list[str]:
+    return engine("ps", "-aq", "--filter", f"name={platform.settings.sockets.name}-").split()
 
 
 def until(holds: Callable[[], object], limit_s: float = 60) -> None:
@@ -157,17 +157,17 @@ def test_containers_outlive_the_platform_and_come_back_when_they_end_and_none_is
     own = image(tmp_path / "own", real_engine.base, "there", SERVER.format(port=8123))
     environment = Environment(build=BuildContext(path=str(own)), inference_config=ROUTES)
     endpoint.put(environment)
-    first = containers(real_engine)
+    first = containers(real_engine, running)
     assert len(first) == 1 and endpoint.get("/score").text == "there"
     running.kill()
     assert endpoint.get("/score").text == "there", "gateway and container go on"
     running.start()
-    assert containers(real_engine) == first, "and are found again"
+    assert containers(real_engine, running) == first, "and are found again"
     real_engine("kill", first[0])
-    until(lambda: containers(real_engine) not in ([], first) and endpoint.get("/score").status_code == 200)
+    until(lambda: containers(real_engine, running) not in ([], first) and endpoint.get("/score").status_code == 200)
     assert "The container has ended with exit status 137" in endpoint.logs()
     endpoint.ml.online_endpoints.begin_delete(endpoint.name).result()
-    until(lambda: containers(real_engine) == [])
+    until(lambda: containers(real_engine, running) == [])
 
 
 def test_what_cannot_be_run_is_told_and_what_ran_goes_on(
@@ -190,4 +190,4 @@ def test_what_cannot_be_run_is_told_and_what_ran_goes_on(
     with pytest.raises(HttpResponseError, match="build` failed"):
         endpoint.put(Environment(build=BuildContext(path=str(broken)), inference_config=ROUTES))
     assert endpoint.get("/score").text == "there"
-    until(lambda: len(containers(real_engine)) == 1)
+    until(lambda: len(containers(real_engine, running)) == 1)

@@ -1,10 +1,10 @@
 """A worker that is a container, or a program of an image in a box: started, probed, ended. The gateway speaks to it.
 
 Started as `python {lazulite}/guest contained SOCKET STATUS LOCK`, like a scoring worker; LAZULITE_CONTAINER names a
-file of JSON: `run`, `stop`, `clean`, `inspect` (commands of an engine: to run it, to end it, to remove what a dead one
-left, to tell its process id), `doors` (those of apart.py, its only ways out; null: its network is open), `ports` (the
-container's, the first one for scores), `box` (a plan of box.py, or null), `probes` {ready, live: {path, port, delay_s,
-period_s, timeout_s, most}}.
+file of JSON: `run`, `stop`, `inspect` (commands of an engine: to run it, to end it, to tell its process id), `clean`
+(those that remove what a dead one left), `doors` (those of apart.py, its only ways out; null: its network is open),
+`ports` (the container's, the first one for scores), `box` (a plan of box.py, or null), `probes` {ready, live: {path,
+port, delay_s, period_s, timeout_s, most}}.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ class Contained:
     def run(self) -> int:
         """Runs the container until it ends or is ended; returns the exit status."""
         signal.signal(signal.SIGTERM, self._end)
-        if self._plan["clean"]:
-            self._engine("clean")
+        self._clean()
         self._process = process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL)
         if self._plan["doors"] and not self._plan["box"]:
             self._enter()
@@ -67,7 +66,7 @@ class Contained:
     def _command(self) -> list[str]:
         if self._plan["box"]:
             return self._boxed()
-        command, published = self._named("run"), ["--network", "none"]
+        command, published = self._named(self._plan["run"]), ["--network", "none"]
         if self._plan["doors"]:
             self._open_sockets()
         else:
@@ -87,7 +86,9 @@ class Contained:
         """Starts what carries bytes in and out of a container without a network, once there is one."""
         assert self._process
         while self._process.poll() is None and not self._is_ending:
-            found = subprocess.run(self._named("inspect"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            found = subprocess.run(
+                self._named(self._plan["inspect"]), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
             pid = int(found.stdout) if found.stdout.strip().isdigit() else 0
             if pid:
                 ports = {path: port for port, path in self._places.items()}
@@ -96,13 +97,17 @@ class Contained:
                 return
             time.sleep(_POLL_S)
 
-    def _named(self, what: str) -> list[str]:
-        """Returns a command of the engine's with the container's name in it: that of this worker's socket."""
-        name = "lazulite-" + os.path.splitext(os.path.basename(self._address))[0]
-        return [name if word == "@name" else word for word in self._plan[what]]
+    def _named(self, command: list[str]) -> list[str]:
+        """Returns a command of the engine's with the container's name in it: where this worker's socket is."""
+        folder, file = os.path.split(self._address)
+        name = "%s-%s" % (os.path.basename(folder), os.path.splitext(file)[0])
+        return [name if word == "@name" else word for word in command]
 
-    def _engine(self, what: str) -> None:
-        subprocess.call(self._named(what), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def _clean(self) -> None:
+        """Removes the container; engines that hang are not waited for."""
+        for command in self._plan["clean"]:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(self._named(command), capture_output=True, check=False, timeout=_STOP_WITHIN_S)
 
     def _boxed(self) -> list[str]:
         """Writes the box's own plan, opens the way out if there is one, and returns the command."""
@@ -174,16 +179,14 @@ class Contained:
     def _stop(self) -> None:
         """Asks the container to end. Whoever asked this worker to knows how long that may take, and kills after it."""
         if self._plan["stop"]:
-            self._engine("stop")
+            subprocess.call(self._named(self._plan["stop"]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         elif self._process:
             self._process.terminate()
 
     def _kill(self) -> None:
         """Ends a container that does not answer any more."""
         assert self._process
-        if self._plan["clean"]:
-            self._engine("clean")
-            return
+        self._clean()
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_WITHIN_S)

@@ -144,7 +144,8 @@ def _in_engine(
     log(f"container: {image}, by {engine.program}")
     ends = {
         "stop": [engine.program, "stop", "-t", str(server.timeout_s), "@name"],
-        "clean": [engine.program, "rm", "-f", "@name"],
+        # podman would forget a container whose end was asked for by somebody who died since, and let it run.
+        "clean": [[engine.program, *words, "@name"] for words in (["kill"], ["rm", "-f"])],
         "inspect": [engine.program, "inspect", "-f", "{{.State.Pid}}", "@name"],
     }
     return {"run": [*run, image], **ends, "box": None}, {**engine.variables, **own}

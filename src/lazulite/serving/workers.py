@@ -31,6 +31,7 @@ _ADDRESS_LIMIT_BYTES = 103
 _LAST_WORDS_LINES = 20
 _POLL_S = 0.01
 _KILLED_WITHIN_S = 5.0
+_REMOVED_WITHIN_S = 10.0
 
 
 Guest = Literal["score", "triton", "contained"]
@@ -168,14 +169,15 @@ def stop(worker: Worker, grace_s: float) -> None:
 def _remove_container(spec: WorkerSpec) -> None:
     """Has an engine remove the container of a worker that is dead: engines outlive those who ask them."""
     try:
-        clean = json.loads(Path(spec.variables["LAZULITE_CONTAINER"]).read_bytes())["clean"]
+        commands = json.loads(Path(spec.variables["LAZULITE_CONTAINER"]).read_bytes())["clean"]
     except (OSError, ValueError, KeyError):
         return
-    if clean:
-        words = [f"lazulite-{spec.socket.stem}" if word == "@name" else word for word in clean]
-        subprocess.run(
-            words, env=dict(spec.variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-        )
+    name = f"{spec.socket.parent.name}-{spec.socket.stem}"
+    for words in commands:
+        named = [name if word == "@name" else word for word in words]
+        # An engine that hangs is asked again before the next one starts.
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(named, env=dict(spec.variables), capture_output=True, check=False, timeout=_REMOVED_WITHIN_S)
 
 
 def adopt(folder: Path) -> Worker | None:
