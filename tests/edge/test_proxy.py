@@ -13,6 +13,7 @@ import requests
 from lazulite.edge import sockets
 from lazulite.edge.proxy import target_of
 from lazulite.errors import BadRequest
+from lazulite.identity import doors
 from tests.front import running
 
 
@@ -241,6 +242,37 @@ def test_a_private_network_lets_nothing_out_and_lists_it(tmp_path):
 def test_a_private_network_does_not_part_a_machine_from_itself(tmp_path):
     with peer(tell_head) as other, running(tmp_path, private_network=True) as front:
         assert requests.get(f"http://127.0.0.1:{other.port}/", proxies=front.proxies).ok
+
+
+def through(door, asked):
+    """Asks through a door; returns the first line of the answer."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(door))
+        client.sendall(asked)
+        return client.makefile("rb").readline().decode()
+
+
+def test_who_comes_through_a_door_gets_to_this_machine_and_nowhere_else(tmp_path):
+    company = {"HTTPS_PROXY": "http://127.0.0.1:3128"}
+    with peer(tell_head) as other, running(tmp_path / "home", environ=company) as front:
+        door = doors.path(front.told.sockets)
+        for target in ("pypi.org:443", "127.0.0.53:53", "127.0.0.1:3128"):
+            asked = f"job 7\nCONNECT {target} HTTP/1.1\r\nProxy-Authorization: Basic eDp5\r\n\r\n"
+            assert through(door, asked.encode()).startswith(f"HTTP/1.1 403 {target} is outside")
+        assert "200 Connection" in through(door, f"job 7\nCONNECT 127.0.0.1:{other.port} HTTP/1.1\r\n\r\n".encode())
+        assert "200 OK" in through(door, b"job 7\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert through(door, b"x" * 5000) == "", "he does not say who he is"
+        listed = {(one.host, one.who) for one in front.listener.refusals.latest()}
+        assert listed == {("pypi.org", "job 7"), ("127.0.0.53", "job 7"), ("127.0.0.1", "job 7")}
+        assert not doors.lets_out(front.told, "builds", "pypi.org", 443)
+        assert doors.lets_out(front.told, "builds", "127.0.0.1", other.port)
+
+
+def test_the_other_door_leads_to_the_gateway(tmp_path):
+    with peer(tell_head) as gateway, running(tmp_path / "home", scoring_port=gateway.port) as front:
+        asked = b"job 7\nGET /ep/score HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        assert "200 OK" in through(doors.scoring_path(front.told.sockets), asked)
 
 
 def test_an_exposed_proxy_wants_its_secret(tmp_path):

@@ -32,7 +32,6 @@ from lazulite.settings import Settings
 log = logging.getLogger(__name__)
 
 _BACKLOG = 4096
-_APART = "a process without a network"
 _OPEN_FILES = 65_536
 # For the first bytes, and then for the TLS handshake.
 _GREETING_S = 30.0
@@ -165,13 +164,22 @@ class Listener:
                 log.warning("a connection could not be accepted: %s", error)
                 await asyncio.sleep(0.1)
                 continue
-            if server is self._scoring_door:
-                self._spawn(self._greetings, self._proxy.lead_to_gateway(connection))
-                continue
-            is_apart = server is self._door
-            self._spawn(self._greetings, self._greet(connection, _APART if is_apart else peer[0], is_apart))
+            if server in (self._door, self._scoring_door):
+                self._spawn(self._greetings, self._let_in(connection, server is self._scoring_door))
+            else:
+                self._spawn(self._greetings, self._greet(connection, peer[0]))
 
-    async def _greet(self, connection: socket.socket, client: str, is_apart: bool) -> None:
+    async def _let_in(self, connection: socket.socket, to_gateway: bool) -> None:
+        """Serves one who came through a door, and has said who he is."""
+        with connection, contextlib.suppress(OSError, asyncio.TimeoutError, sockets.HeadRefused):
+            sockets.prepare(connection)
+            who = await asyncio.wait_for(sockets.read_line(connection), _GREETING_S)
+            if to_gateway:
+                await self._proxy.lead_to_gateway(connection)
+            else:
+                await self._greet(connection, who, is_apart=True)
+
+    async def _greet(self, connection: socket.socket, client: str, is_apart: bool = False) -> None:
         with connection, contextlib.suppress(OSError, asyncio.TimeoutError, sockets.HeadRefused):
             sockets.prepare(connection)
             kind = await asyncio.wait_for(_first_kind(connection), _GREETING_S)

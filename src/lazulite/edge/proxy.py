@@ -95,15 +95,13 @@ class Proxy:
 
     async def lead_to_gateway(self, connection: socket.socket) -> None:
         """Joins a connection that came through a door with the gateway."""
-        with connection, contextlib.suppress(upstream.Unreachable):
-            sockets.prepare(connection)
-            with await self._gateway() as way:
-                await sockets.join(connection, way)
+        with contextlib.suppress(upstream.Unreachable), await self._gateway() as way:
+            await sockets.join(connection, way)
 
     def _admit(self, request: Request, client: str, is_apart: bool) -> str:
         """Returns who is asking. Raises ProxyAuthenticationRequired (407) on an exposed port without the secret.
 
-        A door is a file that this user alone can open.
+        A door is a file that this user alone can open, and who comes through one has said who he is.
         """
         credentials = request.header("proxy-authorization")
         if self._settings.is_exposed and not is_apart and not keys.presents(credentials, self._settings.secret):
@@ -111,7 +109,7 @@ class Proxy:
                 "This proxy is open to other machines, so clients must present its secret.",
                 hint=f"Set HTTPS_PROXY to http://lazulite:SECRET@{self._settings.host}:{self._settings.port}.",
             )
-        return _user(credentials) or client
+        return client if is_apart else _user(credentials) or client
 
     async def _connect(self, connection: socket.socket, request: Request, who: str, is_apart: bool) -> None:
         host, port = target_of(request.target)

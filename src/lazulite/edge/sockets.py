@@ -5,6 +5,7 @@ import contextlib
 import socket
 
 HEAD_LIMIT_BYTES = 64 << 10
+_LINE_LIMIT_BYTES = 1024
 _CHUNK_BYTES = 256 << 10
 # Between two bytes of a tunnel, either way. Azure's own load balancers allow 4 to 30 minutes. Source: guess.
 _TUNNEL_IDLE_S = 1800.0
@@ -47,6 +48,17 @@ async def peek(connection: socket.socket, more_than: int = 0) -> bytes:
                 return connection.recv(HEAD_LIMIT_BYTES, socket.MSG_PEEK)
     finally:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def read_line(connection: socket.socket) -> str:
+    """Takes one line, without its end, and not a byte of what follows. Raises HeadRefused when there is none."""
+    line = b""
+    while not line.endswith(b"\n"):
+        coming = await peek(connection)
+        line += connection.recv(coming.find(b"\n") + 1 or len(coming))
+        if not coming or len(line) > _LINE_LIMIT_BYTES:
+            raise HeadRefused("the first line is missing or too long")
+    return line.decode("utf-8", "replace").strip()
 
 
 async def read_head(connection: socket.socket) -> bytes:

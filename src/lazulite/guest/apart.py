@@ -108,7 +108,7 @@ async def _keep(
     says_ready: int,
 ) -> None:
     for port, path in doors["ports"].items():
-        await asyncio.start_server(box.to_path(path), "127.0.0.1", int(port))
+        await asyncio.start_server(box.to_path(path, doors["who"]), "127.0.0.1", int(port))
     for server in outside:
         await asyncio.start_server(box.to_port(server.getsockname()[1]), sock=server)
     telling = watch.tell(heard, next(iter(doors["ports"].values())), doors["who"]) if heard else None

@@ -148,7 +148,7 @@ def _become(plan: "dict[str, Any]", root: str) -> int:
 
 async def _relay(plan: "dict[str, Any]", child: int, heard: "socket.socket | None") -> int:
     """Carries bytes in and out while the program runs."""
-    await open_ports(plan["ports"], plan["bridges"])
+    await open_ports(plan["ports"], plan["bridges"], plan["who"])
     if heard:
         telling = asyncio.ensure_future(watch.tell(heard, next(iter(plan["bridges"].values())), plan["who"]))
     loop = asyncio.get_running_loop()
@@ -158,14 +158,17 @@ async def _relay(plan: "dict[str, Any]", child: int, heard: "socket.socket | Non
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-async def open_ports(ports: "dict[str, Any]", bridges: "dict[str, str]") -> None:
-    """Opens sockets that lead to ports of this network, {path: port}, and ports that lead to sockets, {port: path}."""
+async def open_ports(ports: "dict[str, Any]", bridges: "dict[str, str]", who: str) -> None:
+    """Opens sockets that lead to ports of this network, {path: port}, and ports that lead to sockets, {port: path}.
+
+    who: as whom connections to those sockets present themselves, "" where they do not.
+    """
     for path, port in ports.items():
         if os.path.exists(path):
             os.unlink(path)
         await asyncio.start_unix_server(to_port(int(port)), path)
     for number, path in bridges.items():
-        await asyncio.start_server(to_path(path), "127.0.0.1", int(number))
+        await asyncio.start_server(to_path(path, who), "127.0.0.1", int(number))
 
 
 def to_port(port: int) -> Any:
@@ -177,22 +180,28 @@ def to_port(port: int) -> Any:
     return serve
 
 
-def to_path(path: str) -> Any:
-    """Returns what carries a connection on to a unix socket."""
+def to_path(path: str, who: str) -> Any:
+    """Returns what carries a connection on to a unix socket, which is told who comes, unless that is ""."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await carry(reader, writer, asyncio.open_unix_connection(path))
+        await carry(reader, writer, asyncio.open_unix_connection(path), b"%s\n" % who.encode() if who else b"")
 
     return serve
 
 
-async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connecting: Any) -> None:
-    """Carries bytes both ways between a connection and another that is being made, until both ends are silent."""
+async def carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connecting: Any, first: bytes = b""
+) -> None:
+    """Carries bytes both ways between a connection and another that is being made, until both ends are silent.
+
+    first: what the other is sent before.
+    """
     try:
         other_reader, other_writer = await asyncio.wait_for(connecting, _CONNECTS_WITHIN_S)
     except (OSError, asyncio.TimeoutError):
         writer.transport.abort()
         return
+    other_writer.write(first)
     await asyncio.gather(_one_way(reader, other_writer), _one_way(other_reader, writer))
 
 

@@ -37,7 +37,7 @@ def _enter(pid: int) -> None:
 
 async def _serve(plan: "dict[str, Any]", heard: Any) -> None:
     doors = plan["doors"]
-    await box.open_ports(plan["ports"], doors["ports"])
+    await box.open_ports(plan["ports"], doors["ports"], doors["who"])
     if heard:
         telling = asyncio.ensure_future(watch.tell(heard, next(iter(doors["ports"].values())), doors["who"]))
     while os.path.exists("/proc/%d" % plan["pid"]):

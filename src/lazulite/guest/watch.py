@@ -6,7 +6,6 @@ In such a network every address is loopback's own: what is sent is refused at on
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import socket
 import struct
@@ -91,7 +90,8 @@ async def _tell_one(door: str, place: Place, who: str) -> None:
     """Tells of one; tries again for a while when nobody listens, for a platform may be starting anew."""
     for _ in range(_TRIES):
         try:
-            return await asyncio.wait_for(_ask(door, place, who), _TOLD_WITHIN_S)
+            await asyncio.wait_for(_ask(door, place, who), _TOLD_WITHIN_S)
+            return
         except (OSError, asyncio.TimeoutError):
             await asyncio.sleep(_AGAIN_AFTER_S)
 
@@ -99,10 +99,9 @@ async def _tell_one(door: str, place: Place, who: str) -> None:
 async def _ask(door: str, place: Place, who: str) -> None:
     """Asks the platform's proxy for a host, as the process would have done had it known of a proxy."""
     host = "[%s]" % place[0] if ":" in place[0] else place[0]
-    credentials = base64.b64encode(("%s:" % who).encode()).decode()
     reader, writer = await asyncio.open_unix_connection(door)
     try:
-        request = "CONNECT %s:%d HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n" % (host, place[1], credentials)
+        request = "%s\nCONNECT %s:%d HTTP/1.1\r\n\r\n" % (who, host, place[1])
         writer.write(request.encode())
         await reader.readline()
     finally:
