@@ -1,8 +1,9 @@
 """What Studio costs: the first paint of its pages over a large store, a log of a gigabyte, ten open tabs.
 
-    python bench/studio/run.py [--jobs 100000] [--models 10000] [--log-mb 1000] [--scratch DIR]
+    python bench/studio/run.py [--jobs 100000] [--models 10000] [--blobs 100000] [--log-mb 1000] [--scratch DIR]
 
-The jobs and models are written as rows; then a real platform is looked at by the machine's own Chromium.
+The jobs, models and 400 deployments are written as rows, the blobs as files; then a real platform is looked at by the
+machine's own Chromium.
 """
 
 import argparse
@@ -40,8 +41,14 @@ PAGES = (
     "/models",
     "/models/model-500",
     "/endpoints",
+    "/endpoints/realtime/endpoint-7/detail",
+    "/datastores/workspaceblobstore?path=many",
+    "/datastores/workspaceblobstore?path=many&find=777",
+    "/environments",
+    "/know/coverage",
 )
 TABS, WATCHED_S = 10, 20
+ENDPOINTS, EACH = 20, 20
 _BATCH = 5000
 
 
@@ -50,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--models", type=int, default=10_000)
+    parser.add_argument("--blobs", type=int, default=100_000)
     parser.add_argument("--log-mb", type=int, default=1000)
     parser.add_argument("--scratch", type=Path, default=Path("/tmp/studio-bench"))
     options = parser.parse_args()
@@ -59,15 +67,20 @@ def main() -> None:
         ask(url, "PUT", "", {"location": "eastus", "properties": {}})
         ask(url, "PUT", "environments/e/versions/1", {"properties": {"image": "python:3.11"}})
     fill(home, options.jobs, options.models)
+    fill_endpoints(home)
+    write_blobs(home, options.blobs)
     write_log(home, options.log_mb)
     with platform(home) as (url, process), sync_playwright() as driver:
         path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))))
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        print(f"{options.jobs:,} jobs, {options.models:,} models{'':12}{'server, ms':>12}{'paint, ms':>12}")
+        print(
+            f"{options.jobs:,} jobs, {options.models:,} models, {ENDPOINTS * EACH} deployments, {options.blobs:,} blobs"
+        )
+        print(f"{'':52}{'server, ms':>12}{'paint, ms':>12}")
         for page in PAGES:
             times = statistics.median(served(url, page)), statistics.median(painted(browser, url + page))
-            print(f"{page:36}{times[0]:12.0f}{times[1]:12.0f}")
-        print(f"{f'a log of {options.log_mb} MB, its last line':36}{'':12}{log_opened(browser, url):12.0f}")
+            print(f"{page:52}{times[0]:12.0f}{times[1]:12.0f}")
+        print(f"{f'a log of {options.log_mb} MB, its last line':52}{'':12}{log_opened(browser, url):12.0f}")
         idle = used(process, WATCHED_S)
         tabs = [browser.new_page() for _ in range(TABS)]
         for tab in tabs:
@@ -176,6 +189,47 @@ def fill(home: Path, jobs: int, models: int) -> None:
             ]
             connection.execute(insert(tables.resources), rows)
     db.close()
+
+
+def fill_endpoints(home: Path) -> None:
+    """Writes endpoints with deployments as rows, such as have failed: none of them is started."""
+    db = Database(f"sqlite:///{home / 'lazulite.db'}", tables.metadata, tables.MIGRATIONS)
+    row = {"scope": HERE.scope, "version": "", "etag": "e", "is_archived": False, "created_by": "b", "modified_by": "b"}
+    row |= {"created_at": NOW, "modified_at": NOW}
+    endpoint = {"publicNetworkAccess": "Enabled", "authMode": "AMLToken", "traffic": {}, "mirrorTraffic": {}}
+    deployment = {
+        "endpointComputeType": "Managed",
+        "instanceType": "Standard_DS3_v2",
+        "model": f"{HERE}/models/model-500/versions/1",
+        "properties": {},
+        "requestSettings": {},
+        "scaleSettings": {"scaleType": "Default"},
+        "environmentVariables": {},
+    }
+    kind, kept, states = "onlineEndpoints", [], []
+    for name in (f"endpoint-{number}" for number in range(ENDPOINTS)):
+        body = {"location": "eastus", "properties": {**endpoint, "properties": {}}}
+        kept.append({**row, "kind": kind, "key": name, "name": name, "body": body})
+        for each in (f"blue-{number}" for number in range(EACH)):
+            where = f"{name}/{each}"
+            body = {"location": "eastus", "sku": {"name": "Default", "capacity": 1}, "properties": deployment}
+            body["kind"] = "Managed"
+            kept.append({**row, "kind": f"{kind}/deployments", "key": where, "name": where, "body": body})
+            state = {"scope": HERE.scope, "endpoint": name, "name": each, "state": "Failed", "operation": where}
+            states.append({**state, "generation": 1, "first_generation": 1, "live_generation": 0, "error": None})
+    with db.write() as connection:
+        connection.execute(insert(tables.resources), kept)
+        connection.execute(insert(tables.deployments), states)
+    db.close()
+
+
+def write_blobs(home: Path, count: int) -> None:
+    """Gives the workspace's blob store a folder of so many small files."""
+    account = home / "storage" / accounts.account_name(HERE)
+    store = next(path for path in account.iterdir() if path.name.startswith("azureml-blobstore"))
+    (store / "many").mkdir()
+    for number in range(count):
+        (store / "many" / f"blob-{number:06}.txt").write_bytes(b"a blob")
 
 
 def write_log(home: Path, megabytes: int) -> None:
