@@ -81,6 +81,18 @@ RUN ["pip", "install", "/src/deps"]
     assert [package.path for package in found.asked.requirements.local] == ["deps"]
 
 
+def test_a_version_that_the_shell_finds_is_any(tmp_path):
+    run = "RUN export V=$(pip show six | cut -c9-) && pip install six==$V requests[socks]>=$V idna==3.7"
+    found = read(tmp_path, f"FROM python:3.9\n{run}\n")
+    assert found.asked.requirements.lines == ("six", "requests[socks]", "idna==3.7")
+    assert any("of `six==$V` any version is taken" in note for note in found.asked.notes)
+
+
+def test_an_entrypoint_may_be_taken_away(tmp_path):
+    found = read(tmp_path, 'FROM python:3.9\nENTRYPOINT ["a"]\nENTRYPOINT []\nCMD ["b", "c"]\n')
+    assert found.program.words == ("b", "c")
+
+
 def test_stages_build_on_each_other(tmp_path):
     text = "FROM python:3.9 AS base\nRUN pip install six\nFROM node\nRUN npm ci\nFROM base\nRUN pip install flask\n"
     found = read(tmp_path, text)

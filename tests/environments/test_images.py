@@ -32,6 +32,19 @@ def test_an_image_keeps_what_it_was_built_of_whatever_becomes_of_its_base(tmp_pa
     assert images.names(tmp_path, "mine.azurecr.io") == ["app/1:latest"]
 
 
+def test_build_arguments_are_kept_with_the_recipe(tmp_path: Path, capsys) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    text = f"ARG TAG={MINOR}\nFROM python:$TAG\nARG WHO\nENV A=$WHO\nRUN pip install six==1.17.0\n"
+    (context / "Dockerfile").write_text(text)
+    given = {"WHO": r"two \1 words", "NOBODY": "x"}
+    images.build(tmp_path, "mine.azurecr.io/app:1", context, context / "Dockerfile", print, given)
+    found = images.find(tmp_path, "mine.azurecr.io/app:1")
+    assert found and of_recipe(found).variables == {"A": r"two \1 words"}
+    assert "has no ARG NOBODY" in capsys.readouterr().out
+    assert (context / "Dockerfile").read_text() == text
+
+
 def test_an_image_of_no_host_is_this_engines_own(tmp_path: Path) -> None:
     build(tmp_path, images.full_name("base"), f"FROM python:{MINOR}\nENV A=1\nRUN pip install six==1.17.0\n")
     build(tmp_path, images.full_name("app:2"), "FROM base\n")

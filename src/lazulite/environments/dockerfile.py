@@ -21,6 +21,7 @@ from lazulite.environments.requirements import Place
 _VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<braced>\w+)(?::-(?P<default>[^}]*))?\})")
 _HEREDOC = re.compile(r"<<-?\s*[\"']?(?P<word>\w+)[\"']?")
 _ASSIGNMENT = re.compile(r"^\w+=")
+_VERSION_OF_SHELL = re.compile(r"^([\w.-]+(?:\[[^\]]*\])?)(?:[=~<>]=|[<>])\$")
 _OPERATORS = (";", "&&", "||", "|", "&", "(", ")", ";;")
 _CONDAS = ("conda", "mamba", "micromamba")
 # Commands that leave what Python can import as it is.
@@ -104,6 +105,18 @@ def read(path: str, root: Path, base_of: BaseOf = no_base) -> Dockerfile:
     variables = {name: value for name, value in stage.asked.variables.items() if name not in _OF_THE_IMAGE}
     asked = replace(stage.asked, variables=variables)
     return Dockerfile(stage.base, asked, stage.has_own_python, stage.apt, _program(stage))
+
+
+def set_arguments(file: Path, arguments: Mapping[str, str], log: Callable[[str], None]) -> None:
+    """Writes the values of `--build-arg` into a Dockerfile's ARGs, and says which of them it has not."""
+    text = file.read_text(encoding="utf-8") if arguments else ""
+    for name, value in arguments.items():
+        told = f"ARG {name}={shlex.quote(value)}".replace("\\", r"\\")
+        text, count = re.subn(rf"(?im)^[ \t]*ARG[ \t]+{re.escape(name)}(?:=.*)?$", told, text)
+        if not count:
+            log(f"{file.name} has no ARG {name}, so --build-arg {name} changes nothing.")
+    if arguments:
+        file.write_text(text, encoding="utf-8")
 
 
 def bases(path: str, root: Path) -> tuple[str, ...]:
@@ -220,7 +233,8 @@ def _read_instruction(stage: _Stage, name: str, rest: str, given: Mapping[str, s
     elif name in ("COPY", "ADD"):
         _copy(stage, _substitute(rest, stage.variables), at)
     elif name in ("CMD", "ENTRYPOINT"):
-        words = tuple(_exec_form(rest, at) or ("/bin/sh", "-c", rest))
+        given_words = _exec_form(rest, at)
+        words = ("/bin/sh", "-c", rest) if given_words is None else tuple(given_words)
         if name == "CMD":
             stage.command = words
         else:
@@ -285,8 +299,8 @@ def _exec_form(rest: str, at: Place) -> list[str] | None:
         words = json.loads(rest)
     except ValueError:
         return None  # then docker, too, takes it for the shell's form
-    if not words or not all(isinstance(word, str) for word in words):
-        raise at.error("the list must hold one text or more, and nothing else.")
+    if not all(isinstance(word, str) for word in words):
+        raise at.error("the list must hold texts, and nothing else.")
     return list(words)
 
 
@@ -315,7 +329,7 @@ def _read_command(stage: _Stage, command: Sequence[str], at: Place) -> None:
         return
     tool, arguments = words[0], words[1:]
     if tool == "pip" and arguments[:1] == ["install"]:
-        mapped = _in_context(stage, arguments[1:], at)
+        mapped = _in_context(stage, [_loosened(stage, word, at) for word in arguments[1:]], at)
         found = requirements.read_arguments(mapped, at)
         stage.asked = replace(stage.asked, requirements=stage.asked.requirements + found)
     elif tool in _CONDAS and _conda(stage, arguments, at):
@@ -326,6 +340,15 @@ def _read_command(stage: _Stage, command: Sequence[str], at: Place) -> None:
             stage.apt += tuple(wanted)
     elif tool != "pip" or arguments[:1] not in (["cache"], ["list"], ["freeze"], ["check"], ["--version"]):
         stage.note(f"{at}: `{shlex.join(command)[:120]}` is not carried out.")
+
+
+def _loosened(stage: _Stage, word: str, at: Place) -> str:
+    """Returns a requirement without a version that only the shell would know: `server==$VERSION`."""
+    match = _VERSION_OF_SHELL.match(word)
+    if not match:
+        return word
+    stage.note(f"{at}: of `{word}` any version is taken, since only the shell knows which.")
+    return match[1]
 
 
 def _bare(words: list[str]) -> list[str]:

@@ -9,8 +9,9 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from lazulite.artifacts.oci import Images
 from lazulite.environments import built, dockerfile
@@ -35,10 +36,17 @@ def full_name(image: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def build(home: Path, image: str, context: Path, file: Path, log: Callable[[str], None]) -> None:
+def build(
+    home: Path,
+    image: str,
+    context: Path,
+    file: Path,
+    log: Callable[[str], None],
+    arguments: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Builds an image's environment and remembers the recipe under the image's name, `host/path:tag`.
 
-    file: the Dockerfile.
+    file: the Dockerfile. arguments: values of its ARGs, which the recipe keeps.
     Raises BadRequest for a name that no image can have and for what is malformed in the Dockerfile, with its line,
     UserCodeError for what cannot be built; then what the name meant before stays. Effects: a copy of the context.
     """
@@ -53,6 +61,7 @@ def build(home: Path, image: str, context: Path, file: Path, log: Callable[[str]
         if not inside:
             inside = "Dockerfile"
             shutil.copyfile(file, draft / _CONTEXT / inside)
+        dockerfile.set_arguments(draft / _CONTEXT / inside, arguments, log)
         for base in map(full_name, dockerfile.bases(inside, draft / _CONTEXT)):
             source, target = _folder(root, base), _folder(draft / _BASES, base)
             if source and target and source.is_dir():

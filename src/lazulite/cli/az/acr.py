@@ -10,7 +10,6 @@ from lazulite.cli.az import neighbours
 from lazulite.cli.az.flags import GLOBAL, GROUP, NO_EFFECT
 from lazulite.cli.az.neighbours import Neighbour
 from lazulite.cli.grammar import Arguments, Command, Group, Json, Misuse, flag
-from lazulite.errors import NotImplementedHere
 
 _REGISTRY = Neighbour("Microsoft.ContainerRegistry/registries", "container registry")
 _SUFFIX = ".azurecr.io"
@@ -22,8 +21,9 @@ def _login(arguments: Arguments) -> None:
 
 def _build(arguments: Arguments) -> Json:
     """Builds the environment that an image stands for, and keeps what it was built of under the image's name."""
-    if arguments.build_arg:
-        raise NotImplementedHere("--build-arg is not known here.", hint="Write the value into the Dockerfile's ARG.")
+    given = dict(pair.partition("=")[::2] for pair in arguments.build_arg or [])
+    if not all(given):
+        raise Misuse("--build-arg must be NAME=VALUE.")
     context = Path(arguments.source)
     if "://" in arguments.source or not context.is_dir():
         raise Misuse(f'"{arguments.source}" is no folder here, and only a folder can be built.')
@@ -35,7 +35,7 @@ def _build(arguments: Arguments) -> Json:
     host = _host(arguments)
     for one in images:
         name = one if one.startswith(f"{host}/") else f"{host}/{one}"
-        late.load("images").build(settings.read().home, name, context, dockerfile, _say)
+        late.load("images").build(settings.read().home, name, context, dockerfile, _say, given)
         _say(f"Built {name}.")
     return {
         "name": run,
@@ -114,7 +114,9 @@ GROUPS = (
                     GROUP,
                     flag("--image", "-t", action="append", metavar="NAME:TAG", help="What it is called, once or more."),
                     flag("--file", "-f", default="Dockerfile", help="The Dockerfile, from the folder or from here."),
-                    flag("--build-arg", action="append", help="Refused: write the value into the Dockerfile's ARG."),
+                    flag(
+                        "--build-arg", action="append", metavar="NAME=VALUE", help="The value of an ARG, once or more."
+                    ),
                     flag("--platform", "--timeout", "--agent-pool", help=NO_EFFECT),
                     flag("--no-logs", "--no-push", "--no-wait", action="store_true", help=NO_EFFECT),
                     flag("source", metavar="DIR", help="The folder that is the build context."),
