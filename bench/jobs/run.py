@@ -23,11 +23,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from flows import METAFLOW_HOME, write_flow
 from platform_client import Platform
+from venvs import venv
 
 NODES = 2
-PACKAGES = {"kfp": ["kfp==2.17.0"], "metaflow": ["metaflow==2.19.39"]}
+PACKAGES = {"kfp": ("kfp==2.17.0",), "metaflow": ("metaflow==2.19.39",)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     turn = options.peers.split(",")
-    interpreters = {peer: install(peer, options.scratch) for peer in turn if peer in PACKAGES}
+    interpreters = {peer: venv(options.scratch / peer, PACKAGES[peer]) for peer in turn if peer in PACKAGES}
     points: Points = defaultdict(list)
     with Platform(options.scratch / "home") as platform:
         python = str(platform.python)
@@ -66,16 +69,6 @@ def main() -> None:
                         print(f"  {peer:9} {case:6} {point.wall_s:7.3f} s  CPU {point.cpu_s:6.2f} s", flush=True)
             turn.append(turn.pop(0))
     report(options.peers.split(","), points, options.steps, options.jobs)
-
-
-def install(peer: str, scratch: Path) -> Path:
-    """Installs a peer with pip, once, and returns its interpreter."""
-    python = scratch / peer / "bin" / "python"
-    if not (scratch / peer / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", scratch / peer], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES[peer]], check=True)
-        (scratch / peer / "complete").touch()
-    return python
 
 
 def _work(

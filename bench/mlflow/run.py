@@ -20,6 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from venvs import venv
+
 HERE = Path(__file__).parent
 MLFLOW = "mlflow==3.17.2"
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -35,7 +39,7 @@ def main() -> None:
     parser.add_argument("--servers", default="lazulite,mlflow")
     parser.add_argument("--scratch", type=Path, default=Path("/tmp/mlflow-bench"))
     options = parser.parse_args()
-    python = install(options.scratch)
+    python = venv(options.scratch / "venv", (MLFLOW, "psutil"))
     servers, points = options.servers.split(","), Points(list)
     for _ in range(options.rounds):
         for name in servers:
@@ -46,16 +50,6 @@ def main() -> None:
                     print(f"  {name:9} {line.strip()}", flush=True)
         servers.append(servers.pop(0))
     report(points)
-
-
-def install(scratch: Path) -> Path:
-    """Installs MLflow with pip, once, and returns its interpreter."""
-    python = scratch / "venv" / "bin" / "python"
-    if not (scratch / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", scratch / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", MLFLOW, "psutil"], check=True)
-        (scratch / "complete").touch()
-    return python
 
 
 def ask(python: Path, uri: str, server: int, run_count: int) -> Iterator[str]:

@@ -21,16 +21,23 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "jobs"))
 
 from flows import METAFLOW_HOME, write_flow
 from platform_client import Platform
+from venvs import venv
 
 AT_ONCE = 2
 ENDED = ("Completed", "Failed", "Canceled")
 POLL_S = 0.025  # asking costs the platform as much as a statement of its own work
 CASES = ("one", "chain", "fan")
-PACKAGES = {"doit": "doit==0.36.0", "luigi": "luigi==3.6.0", "kfp": "kfp==2.17.0", "metaflow": "metaflow==2.19.39"}
+PACKAGES = {
+    "doit": ("doit==0.36.0",),
+    "luigi": ("luigi==3.6.0",),
+    "kfp": ("kfp==2.17.0",),
+    "metaflow": ("metaflow==2.19.39",),
+}
 
 _DOIT = """
 import subprocess, sys
@@ -77,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     peers = options.peers.split(",")
-    interpreters = {peer: install(peer, options.scratch) for peer in peers if peer in PACKAGES}
+    interpreters = {peer: venv(options.scratch / peer, PACKAGES[peer]) for peer in peers if peer in PACKAGES}
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     with Platform(options.scratch / "home") as platform:
         make_component(platform)
@@ -95,16 +102,6 @@ def main() -> None:
         reused_s = ours(platform, 100, is_chain=True, is_forced=False)
     report(peers, seconds, options.steps)
     print(f"\n100 reused steps, one after another: {reused_s:.2f} s")
-
-
-def install(peer: str, scratch: Path) -> Path:
-    """Installs a peer with pip, once, and returns its interpreter."""
-    python = scratch / peer / "bin" / "python"
-    if not (scratch / peer / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", scratch / peer], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PACKAGES[peer]], check=True)
-        (scratch / peer / "complete").touch()
-    return python
 
 
 def measure(

@@ -1,11 +1,12 @@
 """The servers of the comparison: where each is installed, how it is started, what it can do."""
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from venvs import venv
 
 HERE = Path(__file__).parent
 WORKS = ("noop", "predict", "binary", "detector")
@@ -75,14 +76,6 @@ SILENCE = {
 
 
 def install(scratch: Path, names: set[str]) -> None:
-    """Makes the venvs of these peers with uv, once."""
-    program = uv.find_uv_bin()
-    for venv in sorted({peer.venv for peer in PEERS if peer.name in names} | {"azure"}):
-        place = scratch / venv
-        if not (place / "installed").exists():
-            print(f"installing {venv} into {place}", file=sys.stderr)
-            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-            subprocess.run([program, "venv", "-q", "--clear", "-p", version, place], check=True)
-            wanted = ["--compile-bytecode", "-p", place / "bin" / "python", *VENVS[venv]]
-            subprocess.run([program, "pip", "install", "-q", *wanted], check=True)
-            (place / "installed").touch()
+    """Makes the venvs of these peers, once."""
+    for name in sorted({peer.venv for peer in PEERS if peer.name in names} | {"azure"}):
+        venv(scratch / name, VENVS[name])
