@@ -1,12 +1,17 @@
 """Every page opens, in any width and light, and says sanely what is hostile, huge, broken or gone."""
 
+import json
 import re
+import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from azure.ai.ml.entities._job._studio_url_from_job_id import studio_url_from_job_id
 from playwright.sync_api import Browser, Page, expect
 
 from lazulite.studio import layout
+from tests.conftest import GROUP, SUBSCRIPTION
 from tests.studio.conftest import Place
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -43,9 +48,12 @@ def test_every_page_opens_in_any_width_and_light(place: Place, chromium: Browser
     tab, trouble = context.new_page(), []
     tab.on("pageerror", lambda error: trouble.append(str(error)))
     tab.on("console", lambda told: trouble.append(told.text) if told.type == "error" else None)
+    own = (place.platform.url, "data:", "blob:")
+    tab.on("request", lambda sent: None if sent.url.startswith(own) else trouble.append(f"{sent.url} left"))
     paths = [path for _, path in layout.pages()] + [
         f"/runs/{name}",
-        f"/runs/{name}?tab=logs",
+        *(f"/runs/{name}?tab={part}" for part in ("metrics", "logs", "files", "environment", "usage", "definition")),
+        f"/compare?runs={name}",
         "/datastores/workspaceblobstore",
     ]
     for path in paths:
@@ -63,12 +71,29 @@ def test_the_addresses_that_the_clients_print_lead_to_the_job_in_whatever_worksp
     for address in (f"{shown}&tid=x", f"{place.platform.url}/runs/{name}"):
         page.goto(address)
         expect(page.locator("h1")).to_have_text("found")
+    job = place.ask("GET", f"jobs/{name}")
+    from_id = studio_url_from_job_id(job["id"])
+    assert from_id
     page.goto(f"{place.platform.url}/mlflow/v2.0{place.id}/#/experiments/0/runs/{name}")  # as MLflow's clients print it
     expect(page.locator("h1")).to_have_text("found")
+    experiment = urllib.request.urlopen(  # as MLflow's clients print it, and as SDK v1 does
+        f"{place.platform.url}/mlflow/v2.0{place.id}/api/2.0/mlflow/runs/get?run_id={name}", timeout=20
+    )
+    number = json.load(experiment)["run"]["info"]["experiment_id"]
+    for address in (
+        f"{place.platform.url}/mlflow/v2.0{place.id}/#/experiments/{number}",
+        f"{place.platform.url}/experiments/id/{number}?wsid={place.id}&tid=x",
+    ):
+        page.goto(address)
+        expect(page.locator(".jobs tr", has_text="found")).to_be_visible()
+    short = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/workspaces/{place.name}"
+    features = f"https://ml.azure.com/featureStore/s/featureSets/f/1/matJobs/jobs/{name}?wsid={place.id}"
     proxies = {"https": place.platform.url}
     bundle = str(place.platform.home / "ca" / "bundle.pem")
-    led = requests.get(f"https://ml.azure.com/runs/{name}?wsid={place.id}", proxies=proxies, verify=bundle, timeout=20)
-    assert led.ok and "found" in led.text
+    for address in (from_id, f"https://ml.azure.com/runs/{name}?wsid={short}&tid=x", features):
+        assert urlsplit(address).netloc == "ml.azure.com"
+        led = requests.get(address, proxies=proxies, verify=bundle, timeout=20)
+        assert led.ok and ">found</h1>" in led.text, address
 
 
 def test_what_a_job_wrote_is_shown_and_nothing_of_it_runs_in_studio(place: Place, page: Page) -> None:
@@ -152,6 +177,15 @@ def test_a_running_job_is_cancelled_and_run_again(place: Place, page: Page) -> N
     assert name not in page.url
     page.get_by_role("button", name="Cancel", exact=True).first.click()
     expect(page.locator(".title .badge")).to_have_text("Canceled")
+
+
+def test_a_job_that_is_deleted_elsewhere_is_said_to_be_gone(place: Place, page: Page) -> None:
+    name = place.job("true", displayName="fleeting")
+    place.ended(name)
+    page.goto(place.address(f"/runs/{name}?tab=metrics"))
+    expect(page.locator("h1")).to_have_text("fleeting")
+    place.ask("DELETE", f"jobs/{name}")
+    expect(page.locator(".trouble")).to_contain_text(name)
 
 
 def test_files_are_uploaded_and_become_data(place: Place, page: Page) -> None:

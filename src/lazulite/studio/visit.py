@@ -1,6 +1,7 @@
 """One visit of a page: who comes with what, in which workspace; and the routes that pages are made of."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -17,6 +18,8 @@ from lazulite.studio.html import Html
 from lazulite.studio.inside import Api, StudioParts
 
 THEME, WORKSPACE = "lazulite-theme", "lazulite-workspace"
+# How the SDK names a workspace in addresses. Source: azure-ai-ml 1.35.2 entities/_job/_studio_url_from_job_id.py.
+_SHORT = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/workspaces/([^/]+)", re.IGNORECASE)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -84,7 +87,8 @@ def visit_of(call: Call, parts: Parts) -> Visit:
 
 def _chosen(known: tuple[WorkspaceId, ...], asked: str, last: str) -> WorkspaceId | None:
     if asked:
-        wanted = parse_workspace(asked)[0]
+        short = _SHORT.fullmatch(asked)
+        wanted = WorkspaceId(*short.groups()) if short else parse_workspace(asked)[0]
         found = next((one for one in known if one.scope == wanted.scope), None)
         if not found:
             raise NotFound(f'There is no workspace "{wanted.workspace}" here.', target="wsid")

@@ -281,12 +281,13 @@ document.addEventListener("visibilitychange", () => {
 for (const tab of document.querySelectorAll(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
 const chosen = new URLSearchParams(location.search).get("wsid");
 if (chosen) {
-  const [, , sub, , group, , , , name] = chosen.split("/");
+  const [, sub, group, name] = chosen.match(/^\/subscriptions\/([^/]+)\/resourcegroups\/([^/]+)\/.*workspaces\/([^/]+)$/i) ?? [];
   if (name) remember("lazulite-workspace", `${sub}/${group}/${name}`.toLowerCase());
 }
 // MLflow prints addresses of its own front end with every run; they lead here.
-const [, run] = location.hash.match(/^#\/experiments\/[^/]+\/runs\/([^/?]+)/) ?? [];
-if (run) location.replace(`/runs/${run}${location.search}`);
+const [, experiment, run] = location.hash.match(/^#\/experiments\/([^/?]+)(?:\/runs\/([^/?]+))?/) ?? [];
+const [, scope] = location.pathname.match(/^\/mlflow\/v2\.0(\/subscriptions\/.*?\/workspaces\/[^/]+)/) ?? [];
+if (experiment) location.replace(`${run ? `/runs/${run}` : `/experiments/id/${experiment}`}${scope ? `?wsid=${scope}` : location.search}`);
 const opened = document.getElementById(location.hash.slice(1));
 if (opened instanceof HTMLDialogElement) opened.showModal();
 tick();
