@@ -22,6 +22,7 @@ _SERVICES = {
     "acr": "Container registry",
     "telemetry": "Telemetry, which is taken and dropped",
     "schemas": "Schemas",
+    "vault": "Key vault",
 }
 _SET = {"every": "every job", "none": "not set here", "instance": "jobs on an instance"}
 _BY = {"platform": "every deployment", "user": "unset until you do", "ignored": "ignored here"}

@@ -38,7 +38,7 @@ def _card(visit: Visit, endpoint: str, name: str) -> Html | None:
 def _pair(one: JsonObject) -> Html:
     said = [div(s.mono(line)) for line in one["differences"]]
     return s.row(
-        join(s.moment(one["time"]), span(one["requestId"], class_="sub")),
+        join(s.moment(one["time"]), span(one["requestId"], class_="sub wide-only")),
         join(*said),
         _side(one, "live"),
         _side(one, "mirror"),
