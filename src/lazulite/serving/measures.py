@@ -144,7 +144,7 @@ class Measures:
     def _note(self, label: str, looked: Looked, children: Mapping[int, list[psutil.Process]], at: float) -> None:
         spent = {pid: _spent(pid, children) for pids in looked.workers for pid in pids}
         meter = self._meters.get(label)
-        if not meter:
+        if not meter or at <= meter.looked_at:  # it is new, or the machine's clock was set back
             meter = self._meters[label] = _Meter(looked.folder, at, looked.counts, spent)
             meter.minutes.extend(kept(looked.folder, at - _MINUTES * MINUTE_S, at))
             return

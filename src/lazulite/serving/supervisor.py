@@ -161,6 +161,8 @@ class Supervisor:
 
     def _measure(self, steady: Sequence[Wanted], counts: Mapping[str, Any]) -> Mapping[str, Kept]:
         """Measures what there is, every few seconds; returns the autoscale settings that are to look at it then."""
+        if not counts:
+            return {}  # the gateway is away for a moment
         looked = {}
         for one in steady:
             cores, memory_bytes = measures.share(one.spec.instance_type)
@@ -369,8 +371,10 @@ class Supervisor:
             if self._is_stale(deployment):
                 raise _superseded()
             if self._now() > deadline:
+                is_own = made.specs[0].guest == "contained"
+                waited_for = "The readiness probe was not answered within" if is_own else "init() has not returned after"
                 raise UserCodeError(
-                    f"init() has not returned after {deployment.spec.startup_s:g} s.",
+                    f"{waited_for} {deployment.spec.startup_s:g} s.",
                     code="ResourceNotReady",
                     hint="Give the deployment a readiness_probe or startup_probe that waits longer.",
                 )
