@@ -1,13 +1,15 @@
 """Command jobs by the official SDK: submitted, watched, downloaded, cancelled, registered from, refused."""
 
+import contextlib
 import json
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from azure.ai.ml import Input, MLClient, Output, RayDistribution, command, load_job
-from azure.ai.ml.entities import AmlCompute, Data, Environment, Model
+from azure.ai.ml.entities import AmlCompute, Data, Environment, Model, SshJobService, TensorBoardJobService
 from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
@@ -278,6 +280,40 @@ def test_a_ray_cluster_needs_ray(ml: MLClient, plain: str) -> None:
     made = ml.jobs.create_or_update(command(command="true", environment=plain, distribution=RayDistribution()))
     with pytest.raises(JobException, match=r"has no ray.*Add `ray\[default\]` to the environment"):
         ml.jobs.stream(made.name)
+
+
+@pytest.mark.slow
+def test_tensorboard_shows_what_a_job_logs_while_it_runs(ml: MLClient, tmp_path: Path) -> None:
+    conda = {"name": "board", "dependencies": ["python=3.11", {"pip": ["tensorboard==2.21.0"]}]}
+    (tmp_path / "conda.json").write_text(json.dumps(conda))
+    image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
+    services = {
+        "board": TensorBoardJobService(log_dir="outputs/logs"),
+        "shell": SshJobService(ssh_public_keys="ssh-ed25519 AAAA"),
+    }
+    made = ml.jobs.create_or_update(
+        command(
+            command=f"until [ -e {tmp_path}/go ]; do sleep 0.1; done",
+            environment=Environment(image=image, conda_file=str(tmp_path / "conda.json")),
+            services=services,
+        )
+    )
+    deadline = time.monotonic() + 150
+    while ml.jobs.get(made.name).services["board"].status != "Running":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    board = ml.jobs.show_services(made.name)["board"]
+    said = None
+    while said is None:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(OSError):
+            said = json.loads(urllib.request.urlopen(f"{board.endpoint}data/environment", timeout=20).read())
+    assert said["data_location"] == "outputs/logs"
+    (tmp_path / "go").touch()
+    assert ended(ml, made.name) == "Completed"
+    assert ml.jobs.get(made.name).services["board"].status == "Stopped"
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(board.endpoint, timeout=20)
 
 
 @pytest.mark.torch

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lazulite.engine.services import InteractiveProgram
 from lazulite.engine.spec import Distribution, Input, Output, Ray, spec_of
 from lazulite.errors import BadRequest
 
@@ -51,7 +52,7 @@ def test_everything_that_a_job_may_say():
         Output("model", "mlflow_model", mode="Upload", asset="m", asset_version="7"),
         Output("plain", "uri_folder"),
     )
-    assert spec.services == ("nb",)
+    assert spec.services == (InteractiveProgram("nb", "JupyterLab"),)
 
 
 def test_tensorflow_has_as_many_workers_as_nodes_unless_it_says_otherwise():
@@ -110,7 +111,7 @@ def test_a_wrong_field_is_named(field, more):
 def test_a_ray_cluster_is_read_with_its_flags():
     sent = {"distributionType": "ray", "port": 6379, "includeDashboard": True, "headNodeAdditionalArgs": "--num-cpus 2"}
     assert read(distribution=sent).distribution.ray == Ray(6379, has_dashboard=True, head_args="--num-cpus 2")
-    with pytest.raises(BadRequest, match="workerNodeAdditionalArgs is \"'\": No closing quotation"):
+    with pytest.raises(BadRequest, match='workerNodeAdditionalArgs is "\'": No closing quotation'):
         read(distribution={"distributionType": "Ray", "workerNodeAdditionalArgs": "'"})
 
 

@@ -35,6 +35,7 @@ class Runs:
                 {"log": str(folder / "logs" / f"{rank}.txt"), "variables": {"RANK": str(rank)}} for rank in range(ranks)
             ],
             "doors": None,
+            "services": [],
             "isolated": self.launcher.has_views,
             "views": [],
             "readonly": [],

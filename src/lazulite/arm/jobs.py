@@ -9,7 +9,7 @@ from lazulite import clock, fields
 from lazulite.arm import shapes
 from lazulite.arm.families import one_of
 from lazulite.arm.operations import POLL_SOON
-from lazulite.engine import folders, references, states, submit
+from lazulite.engine import folders, references, services, states, submit
 from lazulite.engine.courses import NewJob
 from lazulite.engine.schedules import SCHEDULE
 from lazulite.engine.states import Job
@@ -169,7 +169,7 @@ def _show_all(
     named = {job.run.experiment for job in jobs}
     names = {one: experiments.get(connection, workspace.scope, one).name for one in named}
     region = workspaces.of_scope(connection, workspace.scope).region
-    tracking = addresses.mlflow_tracking_uri(call, parts.settings, region, workspace)
+    tracking, home = addresses.mlflow_tracking_uri(call, parts.settings, region, workspace), parts.settings.home
     return [
         {
             "id": f"{workspace}/jobs/{job.name}",
@@ -186,7 +186,7 @@ def _show_all(
                 "parentJobName": job.run.parent or None,
                 "tags": said[job.number, "tag"],
                 "properties": said[job.number, "property"],
-                "services": {**(job.body.get("services") or {}), **_services(parts, workspace, job, tracking)},
+                "services": {**services.shown(home, job), **_services(parts, workspace, job, tracking)},
                 "outputs": {**(job.body.get("outputs") or {}), "default": _default_output(job)},
             },
             "systemData": _system_data(job),

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from lazulite import clock, fields
 from lazulite.dataplane import run_files, run_filter, run_shapes, sent
-from lazulite.engine import states
+from lazulite.engine import services, states
 from lazulite.errors import BadRequest, LazuliteError, NotFound
 from lazulite.http import scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -237,11 +237,14 @@ def get_token(call: Call, parts: Parts) -> Reply:
 
 
 def get_services(call: Call, parts: Parts) -> Reply:
-    """Answers that a run offers no interactive services."""
+    """Answers where the interactive services of a job answer; all of its nodes are this machine."""
     workspace = scopes.workspace(call, parts)
     with parts.db.read() as connection:
-        runs.find(connection, workspace.scope, call.ids["run"])
-    return Reply({"instances": {}})
+        run = runs.find(connection, workspace.scope, call.ids["run"])
+        job = states.find(connection, workspace.scope, run.id)
+    shown = services.shown(parts.settings.home, job) if job else {}
+    live = {name: {**one, "type": one["jobServiceType"]} for name, one in shown.items() if "status" in one}
+    return Reply({"instances": live})
 
 
 def metrics_are_in(call: Call, parts: Parts) -> Reply:
@@ -320,7 +323,7 @@ def _of_run(place: str) -> tuple[Route, ...]:
         Route("DELETE", f"{one}/tags", delete_tags),
         Route("POST", f"{one}/events", post_event, partial=_NO_WARNINGS),
         Route("GET", f"{one}/token", get_token),
-        Route("GET", f"{one}/serviceinstances/{{node}}", get_services, partial="jobs offer no services"),
+        Route("GET", f"{one}/serviceinstances/{{node}}", get_services, partial="of tensor_board and jupyter_lab"),
         Route("GET", f"{one}/metricsingest/wait", metrics_are_in),
     )
 

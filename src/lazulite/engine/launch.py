@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lazulite import clock
-from lazulite.engine import bindings, conductor, processes, ranks, ray
+from lazulite.engine import bindings, conductor, processes, ranks, ray, services
 from lazulite.engine.executors.process import Launcher
 from lazulite.engine.parallel import Parallel
 from lazulite.engine.prepare import Prepared
@@ -64,6 +64,9 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
             {"log": str(staged.artifacts / "user_logs" / rank.log), "variables": rank.variables}
             for rank in ranks.ranks_of(spec, _free_ports(ranks.ports_needed(spec)))
         ],
+        "services": services.plan(
+            staged.folder, staged.artifacts / "system_logs", made.services, _free_ports(len(made.services))
+        ),
         "isolated": is_isolated,
         "doors": doors.of(settings, who) if settings.private_network and doors.are_possible() else None,
         "views": [(str(source), str(target)) for source, target in staged.views],

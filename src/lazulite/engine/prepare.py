@@ -1,15 +1,17 @@
 """Prepares a job: finds all that it names, and makes its environment ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lazulite.engine import computes, kinds, sources
+from lazulite.engine import computes, kinds, services, sources
 from lazulite.engine.parallel import Parallel
+from lazulite.engine.services import InteractiveProgram
 from lazulite.engine.sources import Sources
 from lazulite.engine.spec import JobSpec
 from lazulite.engine.states import Job
 from lazulite.environments import registered
 from lazulite.environments.built import Environment
+from lazulite.identity import doors
 from lazulite.settings import Settings
 from lazulite.store import workspaces
 from lazulite.store.db import Database
@@ -20,7 +22,10 @@ from lazulite.tracking.experiments import Experiment
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job with everything that it names found, and its interpreter ready. warnings: for the user to see."""
+    """A job with everything that it names found, and its interpreter ready.
+
+    warnings: for the user to see. services: those that are started beside the command.
+    """
 
     job: Job
     workspace: Workspace
@@ -29,6 +34,7 @@ class Prepared:
     sources: Sources
     environment: Environment
     warnings: tuple[str, ...]
+    services: Sequence[InteractiveProgram] = ()
 
 
 def prepare(settings: Settings, db: Database, job: Job, log: Callable[[str], None]) -> Prepared:
@@ -46,13 +52,15 @@ def prepare(settings: Settings, db: Database, job: Job, log: Callable[[str], Non
     for warning in warnings:
         log(warning)
     environment = registered.ensure(settings.home, found.environment, log)
-    return Prepared(job, workspace, experiment, spec, found, environment, warnings)
+    is_apart = settings.private_network and doors.are_possible()
+    started, unserved = services.chosen(spec.services, environment, has_network=not is_apart)
+    for warning in unserved:
+        log(warning)
+    return Prepared(job, workspace, experiment, spec, found, environment, (*warnings, *unserved), started)
 
 
 def _left_undone(spec: JobSpec) -> list[str]:
     left = []
-    if spec.services:
-        left.append(f"Services are not started with jobs here: {', '.join(spec.services)}.")
     if isinstance(spec, Parallel):
         left += [f"{name} in program_arguments has no effect here." for name in spec.unheard]
     elif spec.nodes > 1 and not spec.distribution:

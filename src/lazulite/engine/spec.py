@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazulite import clock, fields
-from lazulite.engine import bindings
+from lazulite.engine import bindings, services
+from lazulite.engine.services import InteractiveProgram
 from lazulite.errors import BadRequest
 from lazulite.ids import child_name
 
@@ -90,7 +91,7 @@ class JobSpec:
     outputs: tuple[Output, ...]
     variables: dict[str, str]
     timeout_s: float | None
-    services: tuple[str, ...]
+    services: tuple[InteractiveProgram, ...]
 
     @property
     def names(self) -> dict[str, str]:
@@ -119,7 +120,7 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
         outputs=outputs_of(properties),
         variables=_variables(properties),
         timeout_s=_timeout_s(fields.nested(properties, "properties.limits")),
-        services=tuple(name for name, one in _entries(properties, "services") if one.get("jobServiceType") in _LIVE),
+        services=tuple(filter(None, (services.read(name, one) for name, one in _entries(properties, "services")))),
     )
     bindings.bind(spec.command, spec.names, "command")
     return spec
@@ -128,10 +129,6 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
 def outputs_of(properties: Mapping[str, Any]) -> tuple[Output, ...]:
     """Reads the outputs of a body of any jobType. Raises BadRequest naming the field that cannot be right."""
     return tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default")
-
-
-# Source: azure-ai-ml 1.35.2 constants/_job/job.py, JobServiceTypeNames.RestNames.
-_LIVE = ("JupyterLab", "SSH", "TensorBoard", "VSCode")
 
 
 def _entries(properties: Mapping[str, Any], field: str) -> Iterable[tuple[str, dict[str, Any]]]:

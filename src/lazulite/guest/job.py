@@ -70,6 +70,8 @@ class Job:
         for number, rank in enumerate(self._plan["ranks"]):
             if self._kill_at is None:
                 self._ranks[_start(self._plan, rank)] = number
+        for service in self._plan["services"] if self._kill_at is None else ():
+            _start({**self._plan, "command": service["command"]}, {"log": service["log"], "variables": {}})
         self._kills_before = family.kills_for_memory()  # slow to read, and nothing is killed within a millisecond
         if self._kill_at is not None:  # told to stop while they were being started
             family.send(signal.SIGTERM, self._ranks)

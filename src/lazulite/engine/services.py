@@ -1,0 +1,125 @@
+"""Interactive services of jobs: programs of the job's environment beside its command, each on a port of this machine.
+
+Source: azure-ai-ml 1.35.2 entities/_job/job_service.py.
+"""
+
+import json
+import secrets
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lazulite import fields
+from lazulite.engine import folders
+from lazulite.engine.states import Job
+from lazulite.environments.built import Environment
+
+_HOST = "127.0.0.1"
+_FILE = "services.json"  # in the job's folder: {name: {"endpoint", "port"}} of those that were started
+
+
+@dataclass(frozen=True)
+class InteractiveProgram:
+    """One that is asked for. kind: one of KINDS; logs: the folder that TensorBoard shows, relative to the code's."""
+
+    name: str
+    kind: str
+    logs: str = "."
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a kind of service is started. path: behind the address of its port."""
+
+    program: str
+    flags: Callable[[InteractiveProgram, int, str], Sequence[str]]
+    path: Callable[[str], str] = lambda token: "/"
+
+
+def _tensorboard(service: InteractiveProgram, port: int, token: str) -> Sequence[str]:
+    return ("--logdir", service.logs, "--host", _HOST, "--port", str(port))
+
+
+def _jupyter(service: InteractiveProgram, port: int, token: str) -> Sequence[str]:
+    own = ("--no-browser", "--allow-root", f"--ip={_HOST}", f"--port={port}")
+    return (*own, "--ServerApp.root_dir=.", f"--IdentityProvider.token={token}")
+
+
+# Those without a way to start them are not done here.
+KINDS: Mapping[str, _Kind | None] = {
+    "TensorBoard": _Kind("tensorboard", _tensorboard),
+    "JupyterLab": _Kind("jupyter-lab", _jupyter, lambda token: f"/lab?token={token}"),
+    "SSH": None,
+    "VSCode": None,
+}
+
+
+def read(name: str, given: Mapping[str, Any]) -> InteractiveProgram | None:
+    """Reads one of a body's services; None for what is no interactive one, as those that Azure adds to all jobs."""
+    kind = given.get("jobServiceType")
+    if kind not in KINDS:
+        return None
+    logs = fields.texts(given, f"properties.services.{name}.properties").get("logDir")
+    return InteractiveProgram(name, str(kind), logs or ".")
+
+
+def chosen(
+    wanted: Sequence[InteractiveProgram], environment: Environment, *, has_network: bool
+) -> tuple[list[InteractiveProgram], list[str]]:
+    """Returns those that are started, and of the others why they are not."""
+    started, said = [], []
+    for one in wanted:
+        why_not = _why_not(one, environment, has_network)
+        if why_not:
+            said.append(f"Service {one.name} ({one.kind}) is not started: {why_not}.")
+        else:
+            started.append(one)
+    return started, said
+
+
+def _why_not(service: InteractiveProgram, environment: Environment, has_network: bool) -> str:
+    kind = KINDS[service.kind]
+    if not kind:
+        return "Lazulite has none; `lazulite job debug` opens a shell with the job's environment, code and inputs"
+    if not has_network:
+        return "in a private network nobody would reach it"
+    if not (environment.python.parent / kind.program).exists():
+        return f"the environment has no {kind.program}"
+    return ""
+
+
+def plan(
+    folder: Path, logs: Path, services: Sequence[InteractiveProgram], ports: Sequence[int]
+) -> list[dict[str, str]]:
+    """Returns what the guest starts beside the command, `{"command", "log"}` each, and notes where they will answer.
+
+    folder: the job's; logs: the folder for what they print.
+    """
+    planned, told = [], {}
+    for number, (one, port) in enumerate(zip(wanted, ports, strict=True)):
+        kind, token = KINDS[one.kind], secrets.token_hex(24)
+        assert kind
+        command = shlex.join((kind.program, *kind.flags(one, port, token)))
+        planned.append({"command": f"exec {command}", "log": str(logs / f"service_{number}.log")})
+        told[one.name] = {"endpoint": f"http://{_HOST}:{port}{kind.path(token)}", "port": port}
+    path = folder / _FILE
+    path.unlink(missing_ok=True)
+    if told:
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(told), encoding="utf-8")
+    return planned
+
+
+def shown(home: Path, job: Job) -> dict[str, Any]:
+    """Returns a job's own services as they are sent, and of those that were started where they answer."""
+    sent = {name: one for name, one in (job.body.get("services") or {}).items() if one}
+    if not any(one.get("jobServiceType") in KINDS for one in sent.values()):
+        return sent
+    try:
+        told = json.loads((folders.of_job(home, job.scope, job.name) / _FILE).read_bytes())
+    except FileNotFoundError:
+        return sent
+    status = {"status": "Running" if job.state == "Running" else "Stopped"}
+    return {name: {**one, **({**told[name], **status} if name in told else {})} for name, one in sent.items()}
