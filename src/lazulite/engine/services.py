@@ -91,7 +91,7 @@ def _why_not(service: InteractiveProgram, environment: Environment, has_network:
 
 
 def plan(
-    folder: Path, logs: Path, services: Sequence[InteractiveProgram], ports: Sequence[int]
+    folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: Sequence[int]
 ) -> list[dict[str, str]]:
     """Returns what the guest starts beside the command, `{"command", "log"}` each, and notes where they will answer.
 
