@@ -65,7 +65,7 @@ def test_az_names_a_vault_and_fills_it(vault: str, environ: Platform) -> None:
         command += ["--subscription", SUBSCRIPTION]
         done = subprocess.run(command, env=environ.environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(done.stdout) if done.stdout else None
 
     made = az("create", "-n", vault, "-g", GROUP, "-l", "eastus", "--enable-rbac-authorization", "false")
     assert made["vaultUri"] == f"https://{vault}.vault.azure.net/"
@@ -76,3 +76,5 @@ def test_az_names_a_vault_and_fills_it(vault: str, environ: Platform) -> None:
     assert [one["name"] for one in az("secret", "list", "--vault-name", vault)] == ["multiplier"]
     az("secret", "delete", "--vault-name", vault, "-n", "multiplier")
     assert az("secret", "list", "--vault-name", vault) == []
+    az("delete", "-n", vault, "--no-wait")
+    assert vault not in [one["name"] for one in az("list", "-g", GROUP)]

@@ -106,7 +106,7 @@ GROUPS = (
             ),
             neighbours.showing(_VAULT, _NAME),
             neighbours.listing(_VAULT),
-            neighbours.deleting(_VAULT, _NAME),
+            neighbours.deleting(_VAULT, _NAME, flag("--no-wait", action="store_true", help=NO_EFFECT)),
             Command(
                 "set-policy",
                 "Changes nothing: nobody is denied anything here.",

@@ -72,11 +72,11 @@ def listing(neighbour: Neighbour) -> Command:
     return Command("list", f"List what is named here as a {neighbour.title}.", run, (GROUP, *GLOBAL))
 
 
-def deleting(neighbour: Neighbour, name: Flag) -> Command:
-    """Makes `delete`."""
+def deleting(neighbour: Neighbour, name: Flag, *more: Flag) -> Command:
+    """Makes `delete`. more: flags that change nothing."""
 
     def run(arguments: Arguments) -> None:
         line = session.arm()
         line.call("DELETE", find(line, arguments, neighbour)["id"])
 
-    return Command("delete", f"Delete a {neighbour.title}.", run, (name, GROUP, YES, *GLOBAL))
+    return Command("delete", f"Delete a {neighbour.title}.", run, (name, GROUP, YES, *more, *GLOBAL))
