@@ -15,11 +15,15 @@ pytestmark = pytest.mark.slow
 
 BOX = "/bin/busybox"
 # Asks for somebody outside all the time, with the proxy and without one; shows what came of it.
-LEAVER = (
-    f"(while true; do {BOX} env -i {BOX} wget -T 2 -O /dev/null http://192.0.2.1/ 2>&1 | {BOX} tail -n 1 > /www/bare; "
-    f"{BOX} wget -T 2 -O /dev/null http://example.org/ 2>&1 | {BOX} tail -n 1 > /www/proxied; {BOX} sleep 1; done) & "
-    f"exec {BOX} httpd -f -p 8123 -h /www"
-)
+LEAVER = r"""
+BOX=/bin/busybox
+while true; do
+  $BOX nc -w 2 192.0.2.1 80 < /dev/null > /www/bare 2>&1
+  $BOX printf "CONNECT example.org:443 HTTP/1.1\r\n\r\n" | $BOX nc -w 2 127.0.0.1 ${HTTPS_PROXY##*:} > /www/proxied
+  $BOX sleep 1
+done &
+exec $BOX httpd -f -p 8123 -h /www
+"""
 
 
 def refused(platform: Platform) -> set[tuple[str, int, str]]:
@@ -30,18 +34,19 @@ def refused(platform: Platform) -> set[tuple[str, int, str]]:
 def test_containers_and_builds_reach_the_platform_and_nobody_else(
     real_engine: RealEngine, running: Platform, endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    own = image(tmp_path / "own", real_engine.base, "there", LEAVER)
+    own = image(tmp_path / "own", real_engine.base, "there", f"{BOX} sh /www/leave.sh")
+    (own / "www" / "leave.sh").write_text(LEAVER)
     environment = Environment(build=BuildContext(path=str(own)), inference_config=ROUTES)
     endpoint.put(environment)
-    open_one = containers(real_engine)
+    open_one = containers(real_engine, running)
     running.kill()
     running.flags = ("--private-network",)
     running.start()
-    until(lambda: containers(real_engine) not in ([], open_one) and endpoint.get("/score").status_code == 200)
+    until(lambda: containers(real_engine, running) not in ([], open_one) and endpoint.get("/score").status_code == 200)
     who = f"{endpoint.name} blue"
-    until(lambda: {("192.0.2.1", 80, who), ("example.org", 80, who)} <= refused(running))
-    until(lambda: "403" in endpoint.get("/proxied").text)
-    assert "refused" in endpoint.get("/bare").text, endpoint.get("/bare").text
+    until(lambda: {("192.0.2.1", 80, who), ("example.org", 443, who)} <= refused(running))
+    until(lambda: "403 example.org:443 is outside" in endpoint.get("/proxied").text)
+    until(lambda: "refused" in endpoint.get("/bare").text)
     assert endpoint.get("/score").text == "there"
     # What an engine would fetch by itself, whatever network a build's steps have.
     absent = image(tmp_path / "absent", "quay.io/lazulite/absent:1", "absent", "true")
