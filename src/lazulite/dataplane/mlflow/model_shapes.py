@@ -4,11 +4,12 @@ A registered model is a container, its version a version: tags and descriptions 
 `stage` the stage. What only MLflow knows is in the container's `aliases` and the version's own properties.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from lazulite.dataplane.mlflow import wire
+from lazulite.dataplane.mlflow.runs import TAG_LIMIT
 from lazulite.errors import NotFound
 from lazulite.http.call import JsonObject
 from lazulite.ids import WorkspaceId
@@ -38,6 +39,18 @@ def find_version(connection: Connection, workspace: WorkspaceId, name: str, vers
     if not row:
         raise NotFound(f"Model Version (name={name}, version={version}) not found.", target="version")
     return row
+
+
+def tagged(body: JsonObject) -> Callable[[JsonObject], JsonObject]:
+    """Reads `{key, value}`; returns what sets that tag among properties."""
+    tags = wire.pairs({"tags": [body]}, "tags", TAG_LIMIT)
+    return lambda old: {**old, "tags": {**(old.get("tags") or {}), **tags}}
+
+
+def untagged(body: JsonObject) -> Callable[[JsonObject], JsonObject]:
+    """Reads `{key}`; returns what removes that tag from properties, if it is there."""
+    key = wire.key_of(body)
+    return lambda old: {**old, "tags": {k: v for k, v in (old.get("tags") or {}).items() if k != key}}
 
 
 def show_container(connection: Connection, row: Resource) -> JsonObject:

@@ -97,15 +97,13 @@ def delete(call: Call, parts: Parts) -> Reply:
 
 def set_tag(call: Call, parts: Parts) -> Reply:
     """Sets a tag."""
-    tags = wire.pairs({"tags": [call.body]}, "tags", TAG_LIMIT)
-    _change(call, parts, lambda old: {**old, "tags": {**(old.get("tags") or {}), **tags}})
+    _change(call, parts, model_shapes.tagged(call.body))
     return Reply({})
 
 
 def delete_tag(call: Call, parts: Parts) -> Reply:
     """Removes a tag; one that is not there is no error."""
-    key = wire.key_of(call.body)
-    _change(call, parts, lambda old: {**old, "tags": {k: v for k, v in (old.get("tags") or {}).items() if k != key}})
+    _change(call, parts, model_shapes.untagged(call.body))
     return Reply({})
 
 
