@@ -179,6 +179,11 @@ def test_a_server_that_does_not_come_up_is_told_with_its_last_words(
     environment = Environment(build=BuildContext(path=str(context)), inference_config=ROUTES)
     with pytest.raises(HttpResponseError, match="ended with exit status 1"):
         Deployed(ml, environment, context.parent / "weights")
+    with (context / "Dockerfile").open("a") as file:
+        file.write("\nCMD tritonserver --model-repository=/models\n")
+    environment = Environment(build=BuildContext(path=str(context)), inference_config=ROUTES)
+    with pytest.raises(HttpResponseError, match='runs "tritonserver", which is not here'):
+        Deployed(ml, environment, context.parent / "weights")
     missing = Environment(image="registry.example/unknown:1", inference_config=ROUTES)
     with pytest.raises(HttpResponseError, match="no container engine here"):
         Deployed(ml, missing, context.parent / "weights")

@@ -6,7 +6,9 @@ shape asks for is run as a program, in a root of this machine's and the image's 
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 from lazulite import clock, fields
 from lazulite.engine import processes
 from lazulite.environments import dockerfile, engines, registered
+from lazulite.environments.dockerfile import Dockerfile
 from lazulite.environments.engines import Engine
 from lazulite.environments.registered import Registered
 from lazulite.errors import BadRequest, UserCodeError
@@ -28,6 +31,7 @@ SCORING_PATH = "LAZULITE_SCORING_PATH"
 _PLAN, _WAY_OUT = "LAZULITE_CONTAINER", "LAZULITE_PROXY"
 APP = "/var/azureml-app"
 """Where Azure's images have a deployment's code, and models below it."""
+_PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 Log = Callable[[str], None]
 
 
@@ -170,6 +174,7 @@ def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[di
             target="properties.build",
         )
     ready = registered.ensure(settings.home, environment, log)
+    _check_program(found, processes.environment(ready.python, 1, os.environ)["PATH"])
     root = app / "image"
     binds = [[str(_placed(root, number, source)), there] for number, (source, there) in enumerate(found.program.files)]
     kept = (settings.home / "environments", settings.home / "ca", ready.python.resolve().parent.parent)
@@ -184,6 +189,27 @@ def _in_box(settings: Settings, app: Path, server: Server, log: Log) -> tuple[di
     }
     box = {"argv": list(found.program.words), "folder": found.program.folder, "binds": binds}
     return {"run": [], "stop": [], "clean": [], "inspect": [], "box": box}, variables
+
+
+def _check_program(found: Dockerfile, path: str) -> None:
+    """Raises UserCodeError where an image would run a program of its own, which is in no engine's image here.
+
+    Names that a shell would find are looked for; what is given by its path may have been copied, and shows itself.
+    """
+    words = found.program.words
+    script = words[2:3] if words[:2] == ("/bin/sh", "-c") else words[:1]
+    name = next(iter(" ".join(script).split()), "")
+    if not _PROGRAM.fullmatch(name):
+        return
+    ask = ["/bin/sh", "-c", 'command -v "$1"', "sh", name]
+    if subprocess.run(ask, env={"PATH": path}, stdout=subprocess.DEVNULL, check=False).returncode:
+        raise UserCodeError(
+            f'The image runs "{name}", which is not here: of {found.base} nothing but Python packages is, without a '
+            "container engine.",
+            code="BadArgument",
+            target="properties.environmentId",
+            hint="Install docker or podman, or serve the model by a scoring script, or as an MLflow or Triton model.",
+        )
 
 
 def _placed(root: Path, number: int, source: Path) -> Path:
