@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,20 @@ _TOKEN_FOR = timedelta(days=60)
 _AUDIENCE = "https://ml.azure.com"
 
 
+@dataclass(frozen=True)
+class _Program:
+    """What a job's guest starts, which is not always the job's command. shown: what a user is told of it.
+
+    processes: among how many the cores are shared out. variables: what it is told beside the job's own.
+    """
+
+    command: str
+    shown: str
+    processes: int
+    is_isolated: bool
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Prepared, staged: Staged) -> int:
     """Starts the job's guest and returns its process id.
 
@@ -37,26 +52,17 @@ def launch(settings: Settings, signing_key: bytes, launcher: Launcher, made: Pre
 
 def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Prepared, staged: Staged) -> str:
     """Writes job.json, mode 0600, since it holds a token; returns the command with its bindings replaced."""
-    spec, who = made.spec, f"job {made.job.name}"
-    own, processes_count, is_isolated = dict[str, str](), ranks.count(spec), has_views
-    command = bindings.bind(spec.command, staged.values, "command")
-    if isinstance(spec, Parallel):  # its workers are isolated, each by itself
-        own, processes_count, is_isolated = conductor.variables(spec, staged), conductor.workers(spec), False
-        command = conductor.command(staged.folder)
-        conductor.write(made, spec, staged, has_views)
-    started = command
-    if spec.distribution and spec.distribution.ray:
-        ray.check(made.environment)
-        own, started = ray.variables(spec, command), ray.command(made.environment)
+    spec, who, program = made.spec, f"job {made.job.name}", _program(has_views, made, staged)
+    cores = (os.cpu_count() or 1) / program.processes
     plan = {
         "folder": str(staged.code),
-        "command": started,
+        "command": program.command,
         "variables": {
-            **processes.environment(made.environment.python, (os.cpu_count() or 1) / processes_count, os.environ),
+            **processes.environment(made.environment.python, cores, os.environ),
             **client_environment(settings, who=who if settings.private_network else ""),
             **made.environment.variables,
             **variables(settings, signing_key, made, staged, clock.now()),
-            **own,
+            **program.variables,
             **spec.variables,
             "LAZULITE_JOB_FOLDER": str(staged.folder),
         },
@@ -67,7 +73,7 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
         "services": services.plan(
             staged.folder, staged.artifacts / "system_logs", made.services, _free_ports(len(made.services))
         ),
-        "isolated": is_isolated,
+        "isolated": program.is_isolated,
         "doors": doors.of(settings, who) if settings.private_network and doors.are_possible() else None,
         "views": [(str(source), str(target)) for source, target in staged.views],
         "readonly": [str(path) for path in staged.readonly],
@@ -80,7 +86,22 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
     path = staged.folder / "job.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(plan), encoding="utf-8")  # indented, it takes ten times as long
-    return command
+    return program.shown
+
+
+def _program(has_views: bool, made: Prepared, staged: Staged) -> _Program:
+    spec, folder = made.spec, staged.folder
+    if isinstance(spec, Parallel):
+        conductor.write(made, spec, staged, has_views)
+        command, own = conductor.command(folder), conductor.variables(spec, staged)
+        return _Program(
+            command, command, conductor.workers(spec), False, own
+        )  # its workers are isolated, each by itself
+    command = bindings.bind(spec.command, staged.values, "command")
+    if spec.distribution and spec.distribution.ray:
+        ray.check(made.environment)
+        return _Program(ray.command(made.environment), command, 1, has_views, ray.variables(spec, command))
+    return _Program(command, command, ranks.count(spec), has_views)
 
 
 def leads_out(folder: Path) -> bool:
