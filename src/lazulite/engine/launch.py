@@ -90,13 +90,11 @@ def write_plan(settings: Settings, signing_key: bytes, has_views: bool, made: Pr
 
 
 def _program(has_views: bool, made: Prepared, staged: Staged) -> _Program:
-    spec, folder = made.spec, staged.folder
-    if isinstance(spec, Parallel):
+    spec = made.spec
+    if isinstance(spec, Parallel):  # its workers are isolated, each by itself
         conductor.write(made, spec, staged, has_views)
-        command, own = conductor.command(folder), conductor.variables(spec, staged)
-        return _Program(
-            command, command, conductor.workers(spec), False, own
-        )  # its workers are isolated, each by itself
+        command, own = conductor.command(staged.folder), conductor.variables(spec, staged)
+        return _Program(command, command, conductor.workers(spec), False, own)
     command = bindings.bind(spec.command, staged.values, "command")
     if spec.distribution and spec.distribution.ray:
         ray.check(made.environment)
