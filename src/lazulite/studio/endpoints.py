@@ -1,7 +1,9 @@
 """The list of endpoints: those that answer at once, and those that work through data."""
 
+from collections.abc import Sequence
+
 from lazulite.http.call import JsonObject
-from lazulite.studio import deploy
+from lazulite.studio import deploy, records
 from lazulite.studio import shown as s
 from lazulite.studio.html import Child, Html, a, div, join, strong
 from lazulite.studio.inside import segment
@@ -16,6 +18,7 @@ def show(visit: Visit) -> tuple[str, Html]:
     """Shows both kinds of endpoints with what they are made of."""
     online = visit.api.list("onlineEndpoints") if visit.workspace else []
     batch = visit.api.list("batchEndpoints") if visit.workspace else []
+    deployments = records.deployments(visit) if visit.workspace else {}
     return "Endpoints", join(
         s.title("Endpoints", actions=deploy.button(visit, "", primary=True) if visit.workspace else None),
         div(
@@ -23,7 +26,7 @@ def show(visit: Visit) -> tuple[str, Html]:
                 "Real-time",
                 s.grid(
                     ["Name", "Deployments", "Traffic", "Address"],
-                    [_online(visit, one) for one in online[::-1]],
+                    [_online(visit, one, deployments.get(one["name"].lower(), ())) for one in online[::-1]],
                     empty=s.empty(_NO_ENDPOINT, "lazulite run -- python deploy.py"),
                 ),
                 class_="flush",
@@ -42,12 +45,9 @@ def show(visit: Visit) -> tuple[str, Html]:
     )
 
 
-def _online(visit: Visit, one: JsonObject) -> Html:
+def _online(visit: Visit, one: JsonObject, deployments: Sequence[tuple[str, str]]) -> Html:
     link = address(visit, one["name"])
-    deployments = visit.api.list(f"onlineEndpoints/{segment(one['name'])}/deployments")
-    states: list[Child] = [
-        div(s.badge(each["properties"]["provisioningState"]), " ", each["name"]) for each in deployments
-    ]
+    states: list[Child] = [div(s.badge(state), " ", name) for name, state in deployments]
     traffic = {name: share for name, share in one["properties"]["traffic"].items() if share}
     shares = ", ".join(f"{name} {share} %" for name, share in traffic.items())
     cells = [

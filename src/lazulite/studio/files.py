@@ -62,7 +62,8 @@ def browser(
 def _listed(visit: Visit, folder: Path, chosen: str) -> Listing:
     words, start = visit.asked("find").lower(), visit.asked("from")
     at = int(start) if start.isdecimal() else 0
-    return places.listed(folder, lambda name: words in name.lower(), start=at, around=chosen)
+    keep = (lambda name: words in name.lower()) if words else bool
+    return places.listed(folder, keep, start=at, around=chosen)
 
 
 def _finder(visit: Visit, listing: Listing) -> Html | None:

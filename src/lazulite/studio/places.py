@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,21 +67,26 @@ class Listing:
 
 def listed(folder: Path, keep: Keep = bool, *, start: int = 0, around: str = "") -> Listing:
     """Lists a folder, folders first, a page of it. keep: which names count; around: a name that is on the page."""
+    folders: list[str] = []
+    files: list[str] = []
     with os.scandir(folder) as entries:
-        names = [(not one.is_dir(), one.name.lower(), one) for one in entries if keep(one.name)]
-    names.sort(key=lambda one: one[:2])
-    if around:
-        start = next((at for at, (_, _, one) in enumerate(names) if one.name == around), 0) // PAGE * PAGE
-    found = (_entry(one) for _, _, one in names[start : start + PAGE])
+        for one in entries:
+            if keep(one.name):
+                (folders if one.is_dir() else files).append(one.name)
+    names = [*sorted(folders, key=str.lower), *sorted(files, key=str.lower)]
+    if around in names:
+        start = names.index(around) // PAGE * PAGE
+    found = (_entry(folder / name) for name in names[start : start + PAGE])
     return Listing([one for one in found if one], start, len(names))
 
 
-def _entry(one: "os.DirEntry[str]") -> Entry | None:
+def _entry(path: Path) -> Entry | None:
     try:
-        about = one.stat()
+        about = path.stat()
     except OSError:  # a link to nothing, or deleted just now
         return None
-    return Entry(one.name, one.is_dir(), 0 if one.is_dir() else about.st_size, about.st_mtime)
+    is_folder = stat.S_ISDIR(about.st_mode)
+    return Entry(path.name, is_folder, 0 if is_folder else about.st_size, about.st_mtime)
 
 
 def below(uri: str, path: str) -> str:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
 from lazulite import clock
 from lazulite.engine import folders, kinds, queue, schedules, states
 from lazulite.http.call import JsonObject
 from lazulite.serving import stage
+from lazulite.serving.wanted import DEPLOYMENTS
 from lazulite.store import resources
+from lazulite.store.tables import deployments as deployments_table
+from lazulite.store.tables import IS_ACTIVE
 from lazulite.store.tables import jobs as jobs_table
 from lazulite.store.tables import runs as table
 from lazulite.studio.visit import Visit
@@ -23,8 +26,9 @@ PAGE = 50
 _MOST_ROWS = 500
 _LOOKED_AT = 5000
 # What a filter by state means.
+ACTIVE = "active"
 STATES = {
-    "active": tuple(status for status in runs.STATUSES if status not in runs.ENDED),
+    ACTIVE: tuple(status for status in runs.STATUSES if status not in runs.ENDED),
     "completed": ("Completed",),
     "failed": ("Failed",),
     "canceled": ("Canceled",),
@@ -62,7 +66,9 @@ def listed(visit: Visit, wanted: Wanted = Wanted(), *, before: int = 0, limit: i
         where.append(table.c.number < before)
     if wanted.names is not None:
         where.append(table.c.id.in_(wanted.names))
-    if wanted.state in STATES:
+    if wanted.state == ACTIVE:
+        where.append(literal_column(IS_ACTIVE))
+    elif wanted.state in STATES:
         where.append(table.c.status.in_(STATES[wanted.state]))
     if wanted.kind:
         where.append(table.c.kind.in_([one for one, word in KINDS.items() if word == wanted.kind]))
@@ -283,3 +289,18 @@ def waiting(visit: Visit) -> dict[str, int]:
     with visit.parts.db.read() as connection:
         found = queue.waiting(connection)
     return {compute.lower(): count for scope, compute, count in found if scope == visit.workspace.scope}
+
+
+def deployments(visit: Visit) -> dict[str, list[tuple[str, str]]]:
+    """Returns the deployments of all online endpoints by endpoint, in lower case: (name, state)."""
+    assert visit.workspace
+    scope, c = visit.workspace.scope, deployments_table.c
+    with visit.parts.db.read() as connection:
+        query = select(c.endpoint, c.name, c.state).where(c.scope == scope)
+        known = {f"{endpoint}/{name}".lower(): state for endpoint, name, state in connection.execute(query)}
+        rows = resources.containers(connection, scope, DEPLOYMENTS)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        endpoint, _, name = row.place.name.partition("/")
+        found.setdefault(endpoint.lower(), []).append((name, known.get(row.place.name.lower(), "Creating")))
+    return found

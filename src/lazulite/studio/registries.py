@@ -98,7 +98,12 @@ def show_asset(visit: Visit) -> tuple[str, Html]:
             above=a(name, href=visit.link(f"/registries/{segment(name)}")),
         ),
         div(
-            assets.about(visit, version, ("Registry", name), ("Image", s.mono(image) if (image := properties.get("image")) else None)),
+            assets.about(
+                visit,
+                version,
+                ("Registry", name),
+                ("Image", s.mono(image) if (image := properties.get("image")) else None),
+            ),
             s.card("Conda file", s.source(properties["condaFile"])) if properties.get("condaFile") else None,
             files.safely(visit, str(uri), visit.asked("path"), link) if uri else None,
             s.card("Specification", s.json_source(spec)) if (spec := properties.get("componentSpec")) else None,

@@ -8,12 +8,14 @@ const WARNING = /\bwarn(ing)?\b/i;
 const COLOURS = /\x1b\[([0-9;]*)m/;
 // Commands to a terminal other than colours: to move, to erase, to name the window, to choose letters.
 const COMMANDS = /\x1b(?:\[[0-9;?]*[ -/]*[@-ln-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+][0-9A-Za-z]|[=>78cDEHMNO])/g;
+// A line up to its last return that does not end it. Begins where lines do, so that a line of a megabyte is read once.
+const WRITTEN_OVER = /^[^\n]*\r(?!\n|(?![^]))/gm;
 
 /** Takes out what is meant for terminals, and what a progress bar has written over itself. */
 export const plain = (words) => visible(words).replace(new RegExp(COLOURS, "g"), "");
 
 function visible(words) {
-  let told = words.replace(COMMANDS, "").replace(/[^\n]*\r(?!\n|$)/g, "").replace(/\r+\n/g, "\n");
+  let told = words.replace(COMMANDS, "").replace(WRITTEN_OVER, "").replace(/\r+\n/g, "\n");
   while (/[^\n\b]\x08/.test(told)) told = told.replace(/[^\n\b]\x08/g, "");
   return told.replace(/[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g, (letter) => (letter === "\x7f" ? "␡" : String.fromCharCode(0x2400 + letter.charCodeAt(0))));
 }
