@@ -37,12 +37,16 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value else None
 
 
+# Which runs have not ended. A query that names this text finds them by an index of their own, however many have.
+IS_ACTIVE = "status NOT IN ('Completed', 'Failed', 'Canceled')"
+
 # SQL statements for databases made by an older build; append-only, each run once. See store.db.Database.
 MIGRATIONS: tuple[str, ...] = (
     "CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",
     "ALTER TABLE deployments ADD COLUMN first_generation INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX IF NOT EXISTS schedule_events_by_kind ON schedule_events (scope, key, kind, sequence)",
     "DROP INDEX IF EXISTS schedule_events_by_schedule",
+    f"CREATE INDEX IF NOT EXISTS runs_active ON runs (scope, number) WHERE {IS_ACTIVE}",
 )
 
 resources = Table(
@@ -139,6 +143,7 @@ runs = Table(
     Index("runs_by_experiment", "scope", "experiment", text("coalesce(started_at, created_at)")),
     Index("runs_by_parent", "scope", "parent", "number"),
     Index("runs_by_archive", "scope", "parent", "is_archived", "number"),
+    Index("runs_active", "scope", "number", sqlite_where=text(IS_ACTIVE)),
 )
 
 run_entries = Table(

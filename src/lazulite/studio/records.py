@@ -14,8 +14,8 @@ from lazulite.http.call import JsonObject
 from lazulite.serving import stage
 from lazulite.serving.wanted import DEPLOYMENTS
 from lazulite.store import resources
-from lazulite.store.tables import deployments as deployments_table
 from lazulite.store.tables import IS_ACTIVE
+from lazulite.store.tables import deployments as deployments_table
 from lazulite.store.tables import jobs as jobs_table
 from lazulite.store.tables import runs as table
 from lazulite.studio.visit import Visit
