@@ -78,7 +78,7 @@ def _message(error: BaseException) -> str:
 def _short(file: str, app_root: str) -> str:
     root = os.path.join(os.path.realpath(app_root), "")
     real = os.path.realpath(file)
-    return real[len(root) :] if real.startswith(root) else file
+    return real[len(root) :] if real.startswith(root) else _LIBRARIES.split(file)[-1]
 
 
 def _user_part(tb: TracebackType | None) -> TracebackType | None:
