@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import psutil
 import uv
 
 from lazulite import settings
@@ -156,7 +157,8 @@ def _packages(own: Settings, running: Running | None) -> Finding:
     """Looks where builds find packages while nothing may leave this machine."""
     if not own.private_network:
         return Finding("packages", "ok", "builds look for them where pip is told to")
-    pip = pip_config.read(os.environ, Path.home()).options
+    environ = psutil.Process(running.pid).environ() if running else os.environ  # whose variables builds have
+    pip = pip_config.read(environ, Path.home()).options
     indexes = [one for one in (pip.index_url, *pip.extra_index_urls) if one and not pip.no_index]
     here = [one for one in (*indexes, *pip.find_links) if "://" not in one or _is_within(own, one)]
     if here:

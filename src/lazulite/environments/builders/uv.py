@@ -34,6 +34,8 @@ _OWN_INDEX = ("UV_INDEX_URL", "UV_DEFAULT_INDEX")
 _PYTORCH_INDEX = "download.pytorch.org"
 _FRAME = re.compile(r"^[\s×│├╰─▶]+|\x1b\[[0-9;]*m")
 _MAX_REASON_LINES = 40
+# What uv makes of an index that a proxy refuses over plain http: one that has nothing.
+_ABSENT = "not found in the package registry"
 _UNBUILT = re.compile(r"Failed to (?:download and )?build `([^`=@ ]+)==")
 
 Log = Callable[[str], None]
@@ -325,13 +327,13 @@ def _failure(output: Sequence[str]) -> LazuliteError:
     if "No space left on device" in reason or "os error 28" in reason:
         return OutOfSpace("The disk is full: the environment was not built.", hint="Free some space, then repeat.")
     hint = None
-    if "Failed to fetch" in reason or "error sending request" in reason:
+    if "tunnel error" in reason or (prefix(os.environ) and _ABSENT in reason):
+        hint = (
+            "Is this a private network? `lazulite status` lists what it refused. LAZULITE_ALLOWED_HOSTS names an index "
+            "that belongs to it, PIP_FIND_LINKS a folder of wheels; or build before the network is private."
+        )
+    elif "Failed to fetch" in reason or "error sending request" in reason:
         hint = "Can this machine reach its package index? `pip config list` shows which one that is."
-        if "tunnel error" in reason:
-            hint = (
-                "The proxy refused it: is this a private network? LAZULITE_ALLOWED_HOSTS names an index that belongs "
-                "to it, PIP_FIND_LINKS a folder of wheels; or build before the network is private."
-            )
     return UserCodeError(f"The environment could not be built. {reason}", code="ImageBuildFailure", hint=hint)
 
 
