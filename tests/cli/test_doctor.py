@@ -46,10 +46,10 @@ def test_certificates_that_do_not_fit_the_platform_fail(own_cli):
 
 def test_a_private_network_without_packages_is_told(own_cli, tmp_path):
     own_cli.variables.update(dict.fromkeys(("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"), ""))
-    own_cli.variables.update(PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL="https://own.corp/simple")
+    own_cli.variables.update(PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL="https://example.org/simple")
     own_cli.variables["LAZULITE_PRIVATE_NETWORK"] = "1"
     assert findings(own_cli)["packages"]["state"] == "warning"
     own_cli.variables["PIP_FIND_LINKS"] = str(tmp_path)
     assert f"builds find them at {tmp_path}" in findings(own_cli)["packages"]["said"]
-    own_cli.variables["LAZULITE_ALLOWED_HOSTS"] = "*.corp"
-    assert "https://own.corp/simple" in findings(own_cli)["packages"]["said"]
+    own_cli.variables["LAZULITE_ALLOWED_HOSTS"] = "example.org"
+    assert "https://example.org/simple" in findings(own_cli)["packages"]["said"]
