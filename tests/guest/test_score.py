@@ -359,3 +359,74 @@ def test_head_and_no_content_have_no_body(deploy):
     client = deploy(script).start().connect()
     assert (client.ask("HEAD", "/score").body, client.ask("GET", "/score").body) == (b"", b"")
     assert client.ask("POST", "/score").body == b"body"
+
+
+MISCHIEF = """
+    import json, os, resource, signal, sys, threading, time
+
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    def throw(error):
+        raise error
+
+    def circular():
+        found = []
+        found.append(found)
+        return found
+
+    def fork():
+        os.fork()
+        return "forked"
+
+    def move():
+        os.chdir("/")
+        os.umask(0o777)
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def patch():
+        json.dumps = json.loads = time.time = time.perf_counter = lambda *_: throw(RuntimeError("patched"))
+
+    DEEDS = {
+        "circular": circular,
+        "generator": lambda: (part for part in "abc"),
+        "without end": lambda: (lambda again: again(again))(lambda again: again(again)),
+        "base": lambda: throw(BaseException("base")),
+        "interrupt": lambda: throw(KeyboardInterrupt()),
+        "mute": lambda: throw(Mute()),
+        "stop": lambda: next(iter(())),
+        "print": lambda: [print("x" * 10_000_000), print(*["y"] * 1000, sep="\\n")] and None,
+        "threads": lambda: [threading.Thread(target=time.sleep, args=(600,), daemon=True).start() for _ in range(20)],
+        "fork": fork,
+        "move": move,
+        "descriptors": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)),
+        "output": lambda: sys.stdout.close() or sys.stderr.close(),
+        "close": lambda: [os.close(number) for number in (0, 1, 2)] and None,
+        "patch": patch,
+    }
+
+    def init():
+        pass
+
+    def run(data):
+        return DEEDS[data]() if data in DEEDS else data
+"""
+FAILS = ("circular", "generator", "without end", "base", "interrupt", "mute", "stop")
+WORKS = ("print", "threads", "fork", "move", "descriptors", "output", "close")
+
+
+def test_a_worker_goes_on_whatever_its_script_did(deploy):
+    client = deploy(MISCHIEF).start().connect()
+    for deed in (*FAILS, *WORKS):
+        answer = client.ask("POST", "/score", (), deed.encode())
+        assert answer.status == (500 if deed in FAILS else 200), (deed, answer.body)
+        assert client.ask("POST", "/score", (), b"next").body == b'"next"', deed
+
+
+def test_a_worker_that_its_script_has_broken_ends(deploy):
+    worker = deploy(MISCHIEF).start()
+    with pytest.raises(ConnectionError):
+        worker.connect().ask("POST", "/score", (), b"patch")
+    assert worker.worker.child.wait(10) != 0
