@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import uv
 
 from tests.conftest import GROUP, SUBSCRIPTION, Platform
 
@@ -84,7 +85,7 @@ def run(platform: Platform, folder: Path, *words: str) -> "subprocess.CompletedP
 
 
 def _uv_cache() -> str:
-    return subprocess.check_output([Path(sys.executable).with_name("uv"), "cache", "dir"], text=True).strip()
+    return subprocess.check_output([uv.find_uv_bin(), "cache", "dir"], text=True).strip()
 
 
 @pytest.fixture

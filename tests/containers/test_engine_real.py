@@ -181,10 +181,14 @@ def test_what_cannot_be_run_is_told_and_what_ran_goes_on(
     with pytest.raises(HttpResponseError, match="exit status 5 before it was ready"):
         endpoint.put(Environment(build=BuildContext(path=str(ends)), inference_config=ROUTES))
     assert "no weights here" in endpoint.logs()
-    deaf = {**ROUTES, "readiness_route": {"path": "/nowhere", "port": 8123}}
-    impatient = ProbeSettings(initial_delay=1, period=1, timeout=1, failure_threshold=2)
-    with pytest.raises(HttpResponseError, match="/nowhere"):
-        endpoint.put(Environment(build=BuildContext(path=str(own)), inference_config=deaf), readiness_probe=impatient)
+    own_deaf = image(tmp_path / "deaf", real_engine.base, "deaf", SERVER.format(port=8123))
+    deaf = {name: {"path": "/nowhere", "port": 8123} for name in ROUTES}
+    impatient = ProbeSettings(initial_delay=0, period=1, timeout=1, failure_threshold=2)
+    with pytest.raises(HttpResponseError, match="before it was ready"):
+        endpoint.put(
+            Environment(build=BuildContext(path=str(own_deaf)), inference_config=deaf), liveness_probe=impatient
+        )
+    assert "The liveness probe of /nowhere failed 2 times" in endpoint.logs()
     broken = image(tmp_path / "broken", real_engine.base, "broken", "true")
     (broken / "Dockerfile").write_text(f"FROM {real_engine.base}\nCOPY nothing /there\n")
     with pytest.raises(HttpResponseError, match="build` failed"):

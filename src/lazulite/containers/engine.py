@@ -116,7 +116,7 @@ class Engine:
                 context.seek(0)
                 try:
                     with context, tarfile.open(fileobj=context) as tar:
-                        tar.extractall(folder, filter="data")
+                        _unpack(tar, Path(folder).resolve())
                 except tarfile.TarError as error:
                     raise BadRequest(f"The build context is not a tar file: {error}.") from error
                 at = Path(folder) / dockerfile
@@ -292,6 +292,19 @@ class Engine:
         return shapes.row(box, self._status(box))
 
 
+def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpacks a build context. Raises BadRequest for what would lead out of it.
+
+    Python 3.11.2, which Debian 12 has, knows no filters.
+    """
+    for member in tar:
+        place = folder / member.name
+        linked = place.parent / member.linkname if member.issym() else folder / member.linkname
+        if member.isdev() or not all(path.resolve().is_relative_to(folder) for path in (place, linked)):
+            raise BadRequest(f"{member.name!r} leads out of the build context.")
+        tar.extract(member, folder, set_attrs=not member.isdir())
+
+
 def _told(handler: Handler) -> Handler:
     """Wraps a handler: its errors are told as Docker's clients read them, `{"message": ...}`."""
 
@@ -321,14 +334,17 @@ def _stream(work: Callable[[Callable[[str], None]], None], line_of: Callable[[st
     said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
     def run() -> None:
+        reason = "Lazulite failed; its log says why."
         try:
             work(lambda text: said.put(line_of(text)))
+            reason = ""
         except LazuliteError as error:
-            message = error.wire()["message"]
-            said.put({"error": message, "errorDetail": {"message": message}})
+            reason = error.wire()["message"]
         except OSError as error:
-            said.put({"error": str(error), "errorDetail": {"message": str(error)}})
+            reason = str(error)
         finally:
+            if reason:
+                said.put({"error": reason, "errorDetail": {"message": reason}})
             said.put(None)
 
     async def pieces() -> AsyncIterator[bytes]:

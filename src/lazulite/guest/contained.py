@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 from . import box, holds
 from .console import Console
@@ -31,6 +31,30 @@ _PROXY = "LAZULITE_PROXY"
 _GUEST = os.path.dirname(os.path.abspath(__file__))
 _POLL_S = 0.1
 _STOP_WITHIN_S = 20.0
+
+
+class _Liveness:
+    """The liveness probe of one container, from its start, ready or not. Source: Kubernetes, pod lifecycle: probes."""
+
+    def __init__(self, probe: dict[str, Any], answers: Callable[[dict[str, Any]], bool], console: Console) -> None:
+        self._probe, self._answers, self._console = probe, answers, console
+        self._next_at = time.monotonic() + probe["delay_s"]
+        self._failures = 0
+
+    def wait_s(self) -> float:
+        """Returns how long it is until the next probe."""
+        return float(max(self._next_at - time.monotonic(), 0.0))
+
+    def holds(self) -> bool:
+        """Probes if it is time to; returns False when it has failed as often in a row as it may."""
+        if self.wait_s():
+            return True
+        self._next_at = time.monotonic() + self._probe["period_s"]
+        self._failures = 0 if self._answers(self._probe) else self._failures + 1
+        if self._failures < self._probe["most"]:
+            return True
+        self._console.error("The liveness probe of %s failed %d times: ended" % (self._probe["path"], self._failures))
+        return False
 
 
 class Contained:
@@ -53,12 +77,13 @@ class Contained:
         if self._plan["doors"] and not self._plan["box"]:
             self._enter()
         probes, scores = self._plan["probes"], self._plan["ports"][0]
-        if not self._await_ready(probes["ready"]):
+        alive = _Liveness(probes["live"], self._answers, self._console)
+        if not self._await_ready(probes["ready"], alive):
             return self._failed()
         place = self._places[scores]
         self._status.write("ready", address="unix:%s" % place if isinstance(place, str) else "tcp:127.0.0.1:%d" % place)
         self._console.info("The container is ready")
-        self._watch(probes["live"])
+        self._watch(alive)
         code = process.wait()
         self._console.info("The container has ended with exit status %d" % code)
         return 0 if self._is_ending else code or 1
@@ -130,12 +155,14 @@ class Contained:
             json.dump(plan, file)
         return [sys.executable, _GUEST, "box", at]
 
-    def _await_ready(self, probe: dict[str, Any]) -> bool:
-        """Waits until the readiness probe is answered, or the container has ended; supervisors limit how long."""
+    def _await_ready(self, probe: dict[str, Any], alive: _Liveness) -> bool:
+        """Waits until the readiness probe is answered, or the container has ended or must be."""
         assert self._process
         while self._process.poll() is None and not self._is_ending:
             if self._answers(probe):
                 return True
+            if not alive.holds():
+                self._kill()
             time.sleep(_POLL_S)
         return False
 
@@ -150,17 +177,14 @@ class Contained:
         self._status.write("failed", error)
         return _FAILED_TO_START
 
-    def _watch(self, probe: dict[str, Any]) -> None:
+    def _watch(self, alive: _Liveness) -> None:
         """Probes until the container ends; one that fails its liveness probe too often is ended."""
         assert self._process
-        failures = 0
         while not self._is_ending:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(probe["period_s"])
+                self._process.wait(alive.wait_s())
                 return
-            failures = 0 if self._answers(probe) else failures + 1
-            if failures >= probe["most"] and not self._is_ending:
-                self._console.error("The liveness probe of %s failed %d times: ended" % (probe["path"], failures))
+            if not self._is_ending and not alive.holds():
                 self._kill()
 
     def _answers(self, probe: dict[str, Any]) -> bool:

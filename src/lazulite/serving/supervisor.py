@@ -372,7 +372,7 @@ class Supervisor:
                 raise _superseded()
             if self._now() > deadline:
                 is_own = made.specs[0].guest == "contained"
-                waited_for = "The readiness probe was not answered within" if is_own else "init() has not returned after"
+                waited_for = "The readiness probe is not answered after" if is_own else "init() has not returned after"
                 raise UserCodeError(
                     f"{waited_for} {deployment.spec.startup_s:g} s.",
                     code="ResourceNotReady",

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -134,11 +134,17 @@ def spec_of(body: dict[str, Any]) -> DeploymentSpec:
         startup_s=_startup_s(properties),
         model_mount_path=fields.text(properties, "properties.modelMountPath"),
         is_apart=_is_apart(properties),
-        live=containers.probe_of(properties, "livenessProbe", PROBE_DEFAULTS),
+        live=_live(properties),
         ready=containers.probe_of(properties, "readinessProbe", PROBE_DEFAULTS),
         scale=scaling.scale_of(properties, instances),
         collector=collecting.collector_of(properties),
     )
+
+
+def _live(properties: dict[str, Any]) -> Probe:
+    """Reads the liveness probe, which waits for a startup probe. Source: Kubernetes, pod lifecycle: startup probe."""
+    probe = containers.probe_of(properties, "livenessProbe", PROBE_DEFAULTS)
+    return replace(probe, delay_s=_startup_s(properties)) if properties.get("startupProbe") else probe
 
 
 def _is_apart(properties: dict[str, Any]) -> bool:
