@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import insert
 
 from lazulite.artifacts.refs import container_path
+from lazulite.environments import bind
 from lazulite.identity import accounts
 from lazulite.ids import WorkspaceId
 from lazulite.store import tables
@@ -37,6 +38,8 @@ PAGES = (
     "/jobs",
     "/jobs?q=run-77",
     "/jobs?state=failed",
+    "/jobs?kind=Sweep",
+    "/jobs?before=50000",
     "/runs/filled500",
     "/models",
     "/models/model-500",
@@ -47,7 +50,22 @@ PAGES = (
     "/environments",
     "/know/coverage",
 )
-TABS, WATCHED_S = 10, 20
+TABS, WATCHED_S, SETTLED_S = 10, 20, 10
+PARTS = ("logs", "metrics", "overview", "logs", "usage")  # what the tabs look at
+# What the watched job does.
+TRAIN = """
+import itertools, json, math, os, time, urllib.request
+uri, run, token = (os.environ[name] for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_TOKEN"))
+headers = {"authorization": "Bearer " + token, "content-type": "application/json"}
+for step in itertools.count():
+    print("step", step, "loss", math.exp(-step / 300), flush=True)
+    if step % 5 == 0:
+        values = {"loss": math.exp(-step / 300), "accuracy": 1 - math.exp(-step / 200)}
+        points = [{"key": k, "value": v, "timestamp": int(1000 * time.time()), "step": step} for k, v in values.items()]
+        body = json.dumps({"run_id": run, "metrics": points}).encode()
+        urllib.request.urlopen(urllib.request.Request(uri + "/api/2.0/mlflow/runs/log-batch", body, headers)).read()
+    time.sleep(0.2)
+"""
 ENDPOINTS, EACH = 20, 20
 _BATCH = 5000
 
@@ -81,18 +99,22 @@ def main() -> None:
             times = statistics.median(served(url, page)), statistics.median(painted(browser, url + page))
             print(f"{page:52}{times[0]:12.0f}{times[1]:12.0f}")
         print(f"{f'a log of {options.log_mb} MB, its last line':52}{'':12}{log_opened(browser, url):12.0f}")
+        print(f"{'the same log, from its top':36}{'':12}{log_scrolled(browser, url):12.0f}")
         idle = used(process, WATCHED_S)
+        job = running(home, url)
+        alone = used(process, WATCHED_S)
         tabs = [browser.new_page() for _ in range(TABS)]
-        for tab in tabs:
-            tab.goto(f"{url}/runs/filled500?tab=logs")
-        quiet = used(process, WATCHED_S)
-        with writing(url):
-            busy = used(process, WATCHED_S)
+        for tab, part in zip(tabs, PARTS * TABS, strict=False):
+            tab.goto(f"{url}/runs/{job}?tab={part}")
+        tabs[0].locator("lz-log .text").get_by_text("step").first.wait_for()
+        time.sleep(SETTLED_S)
+        watched = used(process, WATCHED_S)
         print(
-            f"processor, percent of one: {idle:.1f} alone, {quiet:.1f} with {TABS} tabs, "
-            f"{busy:.1f} with a metric a second besides"
+            f"processor, percent of one: {idle:.1f} at rest, {alone:.1f} with a job that prints 5 lines and logs "
+            f"2 metrics a second, {watched:.1f} with {TABS} tabs open on it: they add {watched - alone:.1f}"
         )
         print(f"memory: {process.memory_info().rss >> 20} MiB")
+        ask(url, "POST", f"jobs/{job}/cancel", {})
     shutil.rmtree(options.scratch, ignore_errors=True)
 
 
@@ -123,16 +145,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ask(url: str, method: str, path: str, body: object) -> None:
+def ask(url: str, method: str, path: str, body: object = None) -> dict:
     """Asks ARM for something of the workspace."""
     form = b"grant_type=client_credentials&client_id=b&client_secret=x&scope=https://management.azure.com/.default"
     with urllib.request.urlopen(f"{url}/t/oauth2/v2.0/token", form) as answer:
         token = json.load(answer)["access_token"]
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     request = urllib.request.Request(
-        f"{url}{HERE}/{path}".rstrip("/"), json.dumps(body).encode(), headers, method=method
+        f"{url}{HERE}/{path}".rstrip("/"), json.dumps(body).encode() if body else None, headers, method=method
     )
-    urllib.request.urlopen(request).read()
+    return json.loads(urllib.request.urlopen(request).read() or b"{}")
 
 
 def fill(home: Path, jobs: int, models: int) -> None:
@@ -276,6 +298,22 @@ def log_opened(browser: Browser, url: str) -> float:
     return took
 
 
+def log_scrolled(browser: Browser, url: str) -> float:
+    """Goes to the top of the long log, and on with the wheel; returns when another part was there, in milliseconds."""
+    tab = browser.new_page()
+    tab.goto(f"{url}/runs/filled500?tab=logs")
+    tab.get_by_text("the very last line").wait_for()
+    began = time.perf_counter()
+    tab.get_by_role("button", name="Top").click()
+    text = tab.locator("lz-log .text")
+    text.get_by_text("line 0000000 ").first.wait_for()
+    text.evaluate("element => element.scrollTop = element.scrollHeight")
+    tab.wait_for_function("document.querySelector('lz-log .text').textContent.length > 200_000")
+    took = (time.perf_counter() - began) * 1000
+    tab.close()
+    return took
+
+
 def used(process: psutil.Process, seconds: float) -> float:
     """Returns the percentage of one processor that the platform uses over some time."""
     before, began = process.cpu_times(), time.perf_counter()
@@ -284,24 +322,21 @@ def used(process: psutil.Process, seconds: float) -> float:
     return 100 * (after.user + after.system - before.user - before.system) / (time.perf_counter() - began)
 
 
-@contextlib.contextmanager
-def writing(url: str):
-    """Logs a metric of the watched run once a second."""
-    script = (
-        "import json, time, urllib.request, itertools\n"
-        "for step in itertools.count():\n"
-        "    point = {'key': 'loss', 'value': 1, 'timestamp': step, 'step': step}\n"
-        "    body = {'run_id': 'filled500', 'metrics': [point]}\n"
-        f"    address = '{url}/mlflow/v2.0{HERE}/api/2.0/mlflow/runs/log-batch'\n"
-        "    headers = {'content-type': 'application/json'}\n"
-        "    request = urllib.request.Request(address, json.dumps(body).encode(), headers)\n"
-        "    urllib.request.urlopen(request).read(); time.sleep(1)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", script])
-    try:
-        yield
-    finally:
-        process.terminate()
+def running(home: Path, url: str) -> str:
+    """Starts a job that goes on for as long as it may; returns its name when it runs."""
+    bind.bind(home, "e", None, Path(sys.executable))
+    folder = container_path(home, accounts.account_name(HERE), "code-bench") / "src"
+    folder.mkdir(parents=True)
+    (folder / "train.py").write_text(TRAIN)
+    uri = f"https://{accounts.account_name(HERE)}.blob.core.windows.net/code-bench/src"
+    ask(url, "PUT", "codes/c/versions/1", {"properties": {"codeUri": uri}})
+    body = {"jobType": "Command", "command": "python train.py", "codeId": f"{HERE}/codes/c/versions/1"}
+    body["environmentId"] = f"{HERE}/environments/e/versions/1"
+    name = "watched"
+    ask(url, "PUT", f"jobs/{name}", {"properties": body})
+    while ask(url, "GET", f"jobs/{name}")["properties"]["status"] != "Running":
+        time.sleep(0.2)
+    return name
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE deployments ADD COLUMN first_generation INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX IF NOT EXISTS schedule_events_by_kind ON schedule_events (scope, key, kind, sequence)",
     "DROP INDEX IF EXISTS schedule_events_by_schedule",
-    f"CREATE INDEX IF NOT EXISTS runs_active ON runs (scope, number) WHERE {IS_ACTIVE}",
+    f"CREATE INDEX IF NOT EXISTS runs_active ON runs (scope, parent, is_archived, number) WHERE {IS_ACTIVE}",
 )
 
 resources = Table(
@@ -143,7 +143,7 @@ runs = Table(
     Index("runs_by_experiment", "scope", "experiment", text("coalesce(started_at, created_at)")),
     Index("runs_by_parent", "scope", "parent", "number"),
     Index("runs_by_archive", "scope", "parent", "is_archived", "number"),
-    Index("runs_active", "scope", "number", sqlite_where=text(IS_ACTIVE)),
+    Index("runs_active", "scope", "parent", "is_archived", "number", sqlite_where=text(IS_ACTIVE)),
 )
 
 run_entries = Table(

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from lazulite.studio.html import Html, a, g, join, path_, rect, svg, text_, title_, tspan
 
-_WIDTH, _HEIGHT = 196, 58
-_GAP_X, _GAP_Y = 44, 20
+_WIDTH, _HEIGHT = 180, 58
+_GAP_X, _GAP_Y = 40, 20
 _MARGIN, _HEAD = 14, 30
-_LETTERS, _SMALL_LETTERS = 24, 28
+_LETTERS, _SMALL_LETTERS = 21, 26
 
 
 @dataclass(frozen=True)

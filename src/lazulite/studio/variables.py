@@ -14,6 +14,8 @@ from lazulite.studio.html import Html
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
 
+_OURS = ("LAZULITE_", "MALLOC_", "OMP_")
+
 
 def table(settings: Settings, values: Mapping[str, str], own: Collection[str], whose: str) -> Html:
     """Shows variables. own: those that the job or deployment names itself; whose: the words for that."""
@@ -31,6 +33,8 @@ def table(settings: Settings, values: Mapping[str, str], own: Collection[str], w
 
 def origin(settings: Settings, name: str) -> str:
     """Says who set a variable that nobody asked for."""
+    if name.startswith(_OURS):
+        return "Lazulite, for speed and order"
     told = (re.escape(one.name).replace(r"\{name\}", ".+") for one in JOB_VARIABLES if one.set_for != "none")
     if any(re.fullmatch(pattern, name) for pattern in told) or any(one.name == name for one in VARIABLES):
         return "Azure's contract"
@@ -40,9 +44,17 @@ def origin(settings: Settings, name: str) -> str:
 
 
 def lock(venv: Path | None) -> Html | None:
-    """Shows every package of an environment with its version; None where nothing was locked."""
+    """Shows every package of an environment with its version: as locked, or as installed where nothing was locked."""
     path = venv and venv / uv.LOCK
-    if not path or not path.exists():
-        return None
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return s.card("Lock", s.fold(f"{text.count('==')} packages, each with its version", s.source(text), id="lock"))
+    if path and path.exists():
+        return _packages("Lock", path.read_text(encoding="utf-8", errors="replace"))
+    found = (
+        sorted(venv.glob("lib/python3*/site-packages/*.dist-info"), key=lambda one: one.name.lower()) if venv else []
+    )
+    installed = [one.name.removesuffix(".dist-info").replace("-", "==", 1) for one in found]
+    return _packages("Installed", "\n".join(installed)) if installed else None
+
+
+def _packages(heading: str, text: str) -> Html:
+    words = f"{text.count('==')} packages, each with its version"
+    return s.card(heading, s.fold(words, s.source(text), id="lock"))
