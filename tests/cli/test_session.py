@@ -29,6 +29,9 @@ def test_the_only_one_there_is_need_not_be_named(alone):
     assert "team/dev" in said and "team/test" in said
     assert alone.json("model", "list", "-w", "DEV") == []
     assert sorted(names(alone)) == ["dev", "test"]
+    alone.text("model", "list", "--subscription", "other", "-g", "team", "-w", "dev")
+    usual = alone.json("az", "account", "show")["id"]
+    assert f"/subscriptions/{usual}/" in alone.json("workspace", "show", "-g", "team", "-n", "dev")["id"]
 
 
 def test_a_workspace_is_found_without_its_subscription(cli):

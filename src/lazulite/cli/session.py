@@ -84,8 +84,9 @@ def open_assets(arguments: Arguments) -> Session:
 def choose(line: Arm, arguments: Arguments) -> WorkspaceId:
     """Returns the workspace that flags, AZURE_DEFAULTS_*, or `az configure` name; else the only one there is.
 
-    A subscription that is not named is that of the workspace, if one exists. Raises BadRequest when several
-    workspaces fit or none does.
+    A subscription that is not named is that of the workspace, if one exists; the one that `az account show` shows, if
+    several have a group and a workspace of the names that are meant. Raises BadRequest when several workspaces fit or
+    none does.
     """
     subscription = subscription_of(line.settings, arguments)
     group = arguments.resource_group or default(line.settings, "group")
@@ -93,7 +94,7 @@ def choose(line: Arm, arguments: Arguments) -> WorkspaceId:
     if subscription and group and name:
         return WorkspaceId(subscription, group, name)
     fitting = [one for one in workspaces(line) if _fits(one, subscription, group, name)]
-    if len(fitting) == 1:
+    if len(fitting) == 1 or (fitting and group and name):
         return fitting[0]
     if group and name and not fitting:
         return WorkspaceId(subscription or SUBSCRIPTION, group, name)
