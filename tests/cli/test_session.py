@@ -29,8 +29,8 @@ def test_the_only_one_there_is_need_not_be_named(alone):
     assert "team/dev" in said and "team/test" in said
     assert alone.json("model", "list", "-w", "DEV") == []
     assert sorted(names(alone)) == ["dev", "test"]
-    alone.text("model", "list", "--subscription", "other", "-g", "team", "-w", "dev")
     usual = alone.json("az", "account", "show")["id"]
+    alone.text("model", "list", "--subscription", usual, "-g", "team", "-w", "dev")
     assert f"/subscriptions/{usual}/" in alone.json("workspace", "show", "-g", "team", "-n", "dev")["id"]
 
 

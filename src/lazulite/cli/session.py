@@ -94,11 +94,19 @@ def choose(line: Arm, arguments: Arguments) -> WorkspaceId:
     if subscription and group and name:
         return WorkspaceId(subscription, group, name)
     fitting = [one for one in workspaces(line) if _fits(one, subscription, group, name)]
-    if len(fitting) == 1 or (fitting and group and name):
+    if len(fitting) == 1:
         return fitting[0]
+    current = next((one for one in fitting if group and name and one.subscription == _current(line)), None)
+    if current:
+        return current
     if group and name and not fitting:
         return WorkspaceId(subscription or SUBSCRIPTION, group, name)
     raise _unclear(fitting)
+
+
+def _current(line: Arm) -> str:
+    """Returns the subscription that `az account show` shows where none was set."""
+    return next((str(row["subscriptionId"]) for row in line.all("/subscriptions")), SUBSCRIPTION)
 
 
 def default(found: settings.Settings, name: str) -> str:
