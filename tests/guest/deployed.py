@@ -15,7 +15,7 @@ from lazulite.serving.workers import WorkerSpec
 GREETING = b"lazulite-guest\x01"
 IN_CHUNKS = 2**64 - 1
 NOT_RUN = 2**32 - 1
-WITHIN_S = 20
+WITHIN_S = 60
 REQUEST_ID = bytes(range(16))
 
 
