@@ -1,5 +1,6 @@
 """Deployments by a real engine, docker or podman: built, pulled, run, ended, found again; and what goes wrong."""
 
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -72,6 +73,9 @@ def running(real_engine: RealEngine, tmp_path: Path) -> Iterator[Platform]:
     if running.status() is None:
         running.start()
     running.stop()
+    real_engine("image", "prune", "--all", "--force", "--filter", f"label=lazulite.home={running.home}")
+    for name in ("base:1", "served:1"):
+        subprocess.run([real_engine.program, "rmi", f"acr9.azurecr.io/{name}"], capture_output=True)
 
 
 @pytest.fixture
