@@ -1,4 +1,6 @@
-"""Pages through what may happen to their platform: it is killed and comes back."""
+"""Pages through what may happen to their platform: it is killed and comes back, its clock is another."""
+
+from datetime import datetime, timedelta, timezone
 
 from playwright.sync_api import Page, expect
 
@@ -17,3 +19,10 @@ def test_a_page_goes_on_when_its_platform_was_killed_and_is_back(own_platform: P
     own_platform.start()
     place.job("true", displayName="after the restart")
     expect(page.get_by_role("link", name="after the restart")).to_be_visible()
+
+
+def test_times_are_told_by_the_platforms_clock_where_the_readers_is_wrong(place: Place, page: Page) -> None:
+    place.job("true", displayName="timely")
+    page.clock.set_system_time(datetime.now(timezone.utc) + timedelta(hours=5))
+    page.goto(place.address("/jobs"))
+    expect(page.locator("tr", has_text="timely").locator("time[data-ago]")).not_to_contain_text("h ago")

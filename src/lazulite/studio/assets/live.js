@@ -8,6 +8,7 @@ const MOST_PATIENCE_MS = 4000;
 const PAGE = Math.random().toString(36).slice(2); // by which the platform counts how many pages are open
 let last = document.getElementById("main")?.dataset.live ?? "";
 let isDown = false;
+let ahead = 0;
 let refreshing = null;
 let patience = 0; // of a page that was fetched and had not changed, though something else had
 let notBefore = 0;
@@ -91,6 +92,7 @@ async function pulse() {
   try {
     const reply = await fetch(`/_studio/pulse?page=${PAGE}`, { credentials: "same-origin" });
     if (!reply.ok) throw new Error(String(reply.status));
+    ahead = skew(reply.headers.get("date"));
     const { state, pause_ms } = await reply.json();
     pace.ms = pause_ms;
     pause = Math.max(pause, pause_ms);
@@ -106,8 +108,14 @@ async function pulse() {
   setTimeout(pulse, pause);
 }
 
+/** Returns by how many milliseconds the platform's clock is ahead of this machine's; 0 for what a header cannot tell. */
+function skew(date) {
+  const difference = Date.parse(date ?? "") - Date.now();
+  return Math.abs(difference) > 3000 ? difference : 0;
+}
+
 function tick() {
-  const now = Date.now();
+  const now = Date.now() + ahead;
   for (const element of document.querySelectorAll("time[data-ago], time[data-since]")) {
     const moment = new Date(element.dateTime);
     const seconds = (now - moment) / 1000;
