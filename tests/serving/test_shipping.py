@@ -43,6 +43,7 @@ def job(**properties):
 
 
 def test_a_plain_workspace_ships():
+    arm = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/dev"
     plain = shipped(
         scripted(model=MODEL),
         endpoints=(endpoint(),),
@@ -52,7 +53,11 @@ def test_a_plain_workspace_ships():
         datastores=(Named("workspaceblobstore", {"datastoreType": "AzureBlob", "isLocal": True, "accountName": "a"}),),
         data=(Named("d:1", {"dataUri": "azureml://datastores/workspaceblobstore/paths/d"}),),
         batch_deployments=(("b1", scripted(compute="azureml:cpu")),),
-        environments={ENVIRONMENT: Used("e:1", {"image": BASE}, SERVED | {"azureml-core"})},
+        environments={
+            ENVIRONMENT: Used("e:1", {"image": BASE}, SERVED | {"azureml-core"}),
+            f"{arm}/environments/e/versions/2": Used("e:2", {"image": BASE}, SERVED),
+            "azureml://registries/azureml/environments/c/versions/3": Used("c:3", {"image": BASE}, SERVED),
+        },
         models={MODEL: Folder(1, 1000)},
         codes={"code:1": Folder(3, 100)},
         local_accounts=frozenset({"a"}),

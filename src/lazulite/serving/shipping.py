@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lazulite.catalog import base_images, quotas, vm_sizes
 from lazulite.serving import shipping_online, shipping_work
 from lazulite.serving.shipped import DOCS, Shipped, Trouble, Used
-from lazulite.serving.shipping_work import uri
+from lazulite.serving.shipping_work import registry
 
 # Source: learn.microsoft.com/azure/machine-learning/how-to-manage-quotas, online endpoints, note 4: 20 % more instances
 # than asked for must be within quota; GPUs start with no cores, other families with 24 to 300.
@@ -24,7 +24,8 @@ _CUSTOM_IMAGES = f"{DOCS}concept-environments"
 _WITH_CONDA = ("mcr.microsoft.com/azureml/", "continuumio/", "condaforge/", "mambaorg/", "docker.io/continuumio/")
 _LIMITS = f"{DOCS}resource-limits-capacity"
 _CONTEXT_FILES, _CONTEXT_BYTES = 100, 1 << 20
-_NAME_CHARACTERS = range(2, 34)
+# Source: azure-ai-ml 1.35.2 _restclient, the pattern of workspaceName.
+_NAME_CHARACTERS = range(3, 34)
 _ISOLATED = f"{DOCS}how-to-secure-workspace-vnet"
 
 
@@ -34,8 +35,8 @@ def troubles(shipped: Shipped) -> list[Trouble]:
         *shipping_online.troubles(shipped),
         *shipping_work.troubles(shipped),
         *(one for used in _used(shipped) for one in _environment(shipped, used)),
-        *(one for name, used in shipped.environments.items() for one in uri("environment", used.label, name)),
-        *(one for name in shipped.models for one in uri("model", name.rpartition("/models/")[2], name)),
+        *(one for name, used in shipped.environments.items() for one in registry("environment", used.label, name)),
+        *(one for name in shipped.models for one in registry("model", name.rpartition("/models/")[2], name)),
         *_cores(shipped),
         *_counts(shipped),
         *_workspace(shipped),

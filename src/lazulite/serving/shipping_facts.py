@@ -99,8 +99,13 @@ def _environments(
         context = _size(found.context) if found.context else None
         yield (
             reference,
-            Used(found.label, found.body, _packages(home, found), context, found.name.lower() in bound),
+            Used(_label_of(found), found.body, _packages(home, found), context, found.name.lower() in bound),
         )
+
+
+def _label_of(found: Registered) -> str:
+    """Names an environment; one that a deployment or a job has for itself has a name that tells nothing."""
+    return f"without a name, {found.version[:8]}" if found.body.get("isAnonymous") else found.label
 
 
 def _packages(home: Path, found: Registered) -> frozenset[str] | None:

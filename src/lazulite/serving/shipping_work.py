@@ -30,7 +30,7 @@ def troubles(shipped: Shipped) -> Iterator[Trouble]:
     for datastore in shipped.datastores:
         yield from _datastore(shipped, datastore)
     for one in shipped.data:
-        yield from uri("data", one.name, str(one.properties.get("dataUri") or ""))
+        yield from _uri("data", one.name, str(one.properties.get("dataUri") or ""))
     for name, folder in shipped.codes.items():
         if folder.files > _CODE_FILES or folder.size_bytes > _CODE_BYTES:
             said = f"It has {folder.files:,} files, {folder.size_bytes:,} bytes; snapshots have 2,000 and 300 MB."
@@ -65,7 +65,7 @@ def _job(shipped: Shipped, job: Named) -> Iterator[Trouble]:
         said = "It has mlflow without azureml-mlflow: there, what a job logs is refused as of an unknown scheme."
         yield Trouble("environment", used.label, said, "Add azureml-mlflow to it.", f"{DOCS}how-to-use-mlflow-cli-runs")
     for name, one in (job.properties.get("inputs") or {}).items():
-        yield from uri("job", f"{job.name}, input {name}", str((one or {}).get("uri") or ""))
+        yield from _uri("job", f"{job.name}, input {name}", str((one or {}).get("uri") or ""))
 
 
 def _schedule(schedule: Named) -> Iterator[Trouble]:
@@ -104,13 +104,18 @@ def _datastore(shipped: Shipped, datastore: Named) -> Iterator[Trouble]:
         yield Trouble("datastore", datastore.name, said, fix, f"{DOCS}how-to-datastore", is_refused=False)
 
 
-def uri(what: str, where: str, named: str) -> Iterator[Trouble]:
-    """Yields what is wrong with a place that something is said to be at: a file, or a registry, of this machine."""
-    registry = _REGISTRY.match(named)
-    if registry and not _AZURES.fullmatch(registry["name"]):
-        said = f'Registry "{registry["name"]}" is this machine\'s, and so is what it holds.'
+def registry(what: str, where: str, reference: str) -> Iterator[Trouble]:
+    """Yields what is wrong with a reference into a registry of this machine."""
+    found = _REGISTRY.match(reference)
+    if found and not _AZURES.fullmatch(found["name"]):
+        said = f'Registry "{found["name"]}" is this machine\'s, and so is what it holds.'
         fix = "Make one there (az ml registry create), and share into it."
         yield Trouble(what, where, said, fix, f"{DOCS}how-to-share-models-pipelines-across-workspaces-with-registries")
+
+
+def _uri(what: str, where: str, named: str) -> Iterator[Trouble]:
+    """Yields what is wrong with a place where data is said to be: a file, or a registry, of this machine."""
+    yield from registry(what, where, named)
     try:
         parts = urlsplit(named)
     except ValueError:
