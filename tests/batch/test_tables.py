@@ -206,7 +206,10 @@ MODEL = """
             return model_input["x"] * 2 + model_input["y"]
 
     schema = Schema([ColSpec("double", "x"), ColSpec("double", "y")])
-    mlflow.pyfunc.save_model("models/sum", python_model=Sum(), signature=ModelSignature(inputs=schema))
+    # what it needs is named: finding that out takes MLflow most of a minute
+    mlflow.pyfunc.save_model(
+        "models/sum", python_model=Sum(), signature=ModelSignature(inputs=schema), pip_requirements=[]
+    )
     pd.DataFrame({"x": [1, 2], "y": [3, 4]}).to_parquet("in/b.parquet")
 """
 
