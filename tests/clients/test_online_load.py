@@ -112,6 +112,7 @@ def workers(platform: Platform) -> int:
     return len(found["workers"])
 
 
+@pytest.mark.slow
 def test_no_request_is_lost_whatever_happens_to_the_deployment(
     ml: MLClient, own_platform: Platform, code: Path
 ) -> None:
