@@ -85,3 +85,9 @@ def test_rows_are_found_by_a_value_inside_their_body(connection: Connection) -> 
     resources.put(connection, Place("scope", "codes", "c", "1"), body, now=NOW, who="me")
     assert resources.with_value(connection, "scope", "codes", ("properties", "hash"), "abc")
     assert not resources.with_value(connection, "scope", "codes", ("properties", "hash"), "abd")
+    made = {"properties": {"jobName": "teacher"}}
+    for version in "123":
+        resources.put(connection, Place("scope", "models", "m", version), made, now=NOW, who="me")
+    resources.put(connection, Place("scope", "data", "d", "1"), made, now=NOW, who="me")
+    assert [row.place.version for row in resources.models_of_job(connection, "scope", "teacher", 2)] == ["3", "2"]
+    assert not resources.models_of_job(connection, "other", "teacher", 2)

@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from lazulite.errors import PreconditionFailed
-from lazulite.store.tables import resources
+from lazulite.store.tables import IS_MODEL, JOB_NAME, resources
 
 
 @dataclass(frozen=True)
@@ -180,6 +192,13 @@ def with_value(connection: Connection, scope: str, kind: str, path: tuple[str, .
     """Lists the rows whose body has this text at this path of keys, newest first."""
     query = _list(scope, kind, None).where(resources.c.body[path].as_string() == value)
     return _page(connection, query.order_by(resources.c.sequence.desc()), 0)
+
+
+def models_of_job(connection: Connection, scope: str, job: str, limit: int) -> Sequence[Resource]:
+    """Lists the models that were registered from a job, newest first."""
+    is_model: ColumnElement[bool] = literal_column(IS_MODEL)
+    made = select(resources).where(resources.c.scope == scope, is_model, literal_column(JOB_NAME) == job)
+    return _page(connection, made.order_by(resources.c.sequence.desc()), limit)
 
 
 def next_version(connection: Connection, scope: str, kind: str, name: str) -> str:

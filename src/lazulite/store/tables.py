@@ -40,6 +40,9 @@ class Moment(TypeDecorator[datetime]):
 # Which runs have not ended. A query that names this text finds them by an index of their own, however many have.
 IS_ACTIVE = "status NOT IN ('Completed', 'Failed', 'Canceled')"
 
+# Of a model, the job that made it. A query that names both texts finds a job's models by an index of their own.
+JOB_NAME, IS_MODEL = "json_extract(body, '$.properties.jobName')", "kind = 'models'"
+
 # SQL statements for databases made by an older build; append-only, each run once. See store.db.Database.
 MIGRATIONS: tuple[str, ...] = (
     "CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key)",
@@ -47,6 +50,7 @@ MIGRATIONS: tuple[str, ...] = (
     "CREATE INDEX IF NOT EXISTS schedule_events_by_kind ON schedule_events (scope, key, kind, sequence)",
     "DROP INDEX IF EXISTS schedule_events_by_schedule",
     f"CREATE INDEX IF NOT EXISTS runs_active ON runs (scope, parent, is_archived, number) WHERE {IS_ACTIVE}",
+    f"CREATE INDEX IF NOT EXISTS resources_by_job ON resources (scope, {JOB_NAME}) WHERE {IS_MODEL}",
 )
 
 resources = Table(
@@ -68,6 +72,7 @@ resources = Table(
     UniqueConstraint("scope", "kind", "key", "version"),
     Index("resources_by_age", "scope", "kind", "sequence"),
     Index("resources_by_kind", "kind", "key"),
+    Index("resources_by_job", "scope", text(JOB_NAME), sqlite_where=text(IS_MODEL)),
 )
 
 deployments = Table(

@@ -166,7 +166,7 @@ def models_of(visit: Visit, name: str) -> list[tuple[str, str]]:
     """Lists the models that were registered from a run: (name, version), the newest first."""
     assert visit.workspace
     with visit.parts.db.read() as connection:
-        rows = resources.with_value(connection, visit.workspace.scope, "models", ("properties", "jobName"), name)
+        rows = resources.models_of_job(connection, visit.workspace.scope, name, PAGE)
     return [(row.place.name, row.place.version) for row in rows if row.place.version]
 
 
