@@ -39,13 +39,11 @@ def enter(hidden: Iterable[str], shown: Iterable[str]) -> None:
     if os.geteuid() == 0:
         _be_root_of_itself()
     views.leave_the_others()
-    there = [path for path in shown if os.path.exists(path)]
     # Each as the mounts of before have it: whether it is a folder, and a way to it.
-    kept = [(os.path.isdir(path), os.open(path, os.O_PATH)) for path in there]
+    kept = [(path, os.path.isdir(path), os.open(path, os.O_PATH)) for path in shown if os.path.exists(path)]
     for folder in hidden:
         linux.mount("tmpfs", folder, linux.MS_NOSUID | linux.MS_NODEV, "tmpfs", _SIZE)
-    for path in there:
-        is_folder, way = kept.pop(0)
+    for path, is_folder, way in kept:
         os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
         if not is_folder:
             open(path, "ab").close()
@@ -63,6 +61,7 @@ def _be_root_of_itself() -> None:
     reads, writes = os.pipe()
     me, child = os.getpid(), os.fork()
     if child == 0:
+        os.close(writes)  # else it would wait for itself, and hold our lock, if we were killed
         os._exit(_map(me, maps, reads))
     try:
         linux.unshare(linux.CLONE_NEWUSER)
@@ -83,7 +82,8 @@ def _same(lines: Iterable[str]) -> str:
 
 def _map(process: int, maps: "dict[str, str]", reads: int) -> int:
     """Writes the maps of another process once it has left; only one that has stayed may."""
-    os.read(reads, 1)
+    if not os.read(reads, 1):
+        return 1
     try:
         for name, text in maps.items():
             with open("/proc/%d/%s" % (process, name), "w", encoding="ascii") as file:
