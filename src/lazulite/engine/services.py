@@ -15,6 +15,7 @@ from lazulite import fields
 from lazulite.engine import folders
 from lazulite.engine.states import Job
 from lazulite.environments.built import Environment
+from lazulite.identity import once
 
 _HOST = "127.0.0.1"
 _FILE = "services.json"  # in the job's folder: {name: {"endpoint", "port"}} of those that were started
@@ -90,9 +91,7 @@ def _why_not(service: InteractiveProgram, environment: Environment, has_network:
     return ""
 
 
-def plan(
-    folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: Sequence[int]
-) -> list[dict[str, str]]:
+def plan(folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: Sequence[int]) -> list[dict[str, str]]:
     """Returns what the guest starts beside the command, `{"command", "log"}` each, and notes where they will answer.
 
     folder: the job's; logs: the folder for what they print.
@@ -104,11 +103,10 @@ def plan(
         command = shlex.join((kind.program, *kind.flags(one, port, token)))
         planned.append({"command": f"exec {command}", "log": str(logs / f"service_{number}.log")})
         told[one.name] = {"endpoint": f"http://{_HOST}:{port}{kind.path(token)}", "port": port}
-    path = folder / _FILE
-    path.unlink(missing_ok=True)
     if told:
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(told), encoding="utf-8")
+        once.replace(folder / _FILE, json.dumps(told).encode())
+    else:
+        (folder / _FILE).unlink(missing_ok=True)
     return planned
 
 
