@@ -83,3 +83,13 @@ def test_old_days_go_when_a_new_one_begins(tmp_path: Path) -> None:
     seen.note({"e/d": looked(tmp_path)}, NOON + timedelta(seconds=130))
     left = sorted(path.name for path in folder.iterdir())
     assert (len(left), left[0], left[-1]) == (measures.KEPT_DAYS, "2026-10-03.jsonl", "2026-11-21.jsonl")
+
+
+def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
+    seen, start = Measures(), NOON.timestamp()
+    for second in range(0, 195, 5):
+        seen.note({"e/d": looked(tmp_path, requests=second)}, NOON + timedelta(seconds=second))
+    (file,) = (tmp_path / "measures").iterdir()
+    first, second, third = file.read_text().splitlines()
+    file.write_text(f"{first}\n{second[: second.index('}') + 1]}{third}\n{third}\n")
+    assert [one.at - start for one in measures.kept(tmp_path, start, start + 300)] == [0, 120]

@@ -223,9 +223,8 @@ def kept(folder: Path, since: float, until: float) -> list[Slice]:
     """Returns the minutes on disk that began from since on and before until, oldest first."""
     days = {f"{_day(at):%Y-%m-%d}.jsonl" for at in (*range(int(since), int(until), 86400), int(until))}
     texts = (path.read_text(encoding="utf-8") for day in sorted(days) if (path := folder / _FOLDER / day).exists())
-    # The last line of a platform that was killed may be half a line.
-    found = (_read(json.loads(line)) for text in texts for line in text.splitlines() if line.endswith("}"))
-    return [one for one in found if since <= one.at < until]
+    found = (_read(line) for text in texts for line in text.splitlines())
+    return [one for one in found if one and since <= one.at < until]
 
 
 def forget(folder: Path) -> None:
@@ -249,7 +248,12 @@ def _write(folder: Path, minute: Slice) -> None:
         file.write(json.dumps(told, separators=(",", ":")) + "\n")
 
 
-def _read(line: Mapping[str, Any]) -> Slice:
-    gauges = {name: Gauge(**gauge) for name, gauge in line["gauges"].items()}
-    counted = {name: Counter(line[name]) for name in ("statuses", "latency_ms")}
-    return Slice(**{**line, **counted, "gauges": gauges})
+def _read(line: str) -> Slice | None:
+    """Reads a minute; None for the half line that a full disk or a lost machine left, and what was appended to it."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    gauges = {name: Gauge(**gauge) for name, gauge in told["gauges"].items()}
+    counted = {name: Counter(told[name]) for name in ("statuses", "latency_ms")}
+    return Slice(**{**told, **counted, "gauges": gauges})
