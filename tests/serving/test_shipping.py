@@ -183,7 +183,7 @@ OTHERWISE = {
     "late answers": (
         shipped(
             deployment(),
-            counts={"ep1/blue": {"requests": 10, "latency_ms": {"8": 7, "16384": 2}, "statuses": {"408": 1}}},
+            counts={"ep1/blue": {"requests": 10, "latency_ms": {"8": 7, "8192": 3}, "statuses": {"408": 1}}},
         ),
         "3 of 10 requests took nearly 5000 ms, the default",
     ),

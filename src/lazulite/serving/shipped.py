@@ -71,8 +71,8 @@ class Named:
 class Shipped:
     """What is looked at. Endpoints and deployments: ARM bodies with their names, deployments with their endpoint's.
 
-    environments, models, codes: what is referred to, by the reference as bodies have it. counts: the gateway's, by
-    `endpoint/deployment`. local_accounts: storage accounts whose bytes are on this machine.
+    environments, models: what is referred to, by the reference as bodies have it. codes: by `name:version`. counts:
+    the gateway's, by `endpoint/deployment`. local_accounts: storage accounts whose bytes are on this machine.
     """
 
     name: str

@@ -35,13 +35,7 @@ def troubles(shipped: Shipped) -> Iterator[Trouble]:
         if folder.files > _CODE_FILES or folder.size_bytes > _CODE_BYTES:
             said = f"It has {folder.files:,} files, {folder.size_bytes:,} bytes; snapshots have 2,000 and 300 MB."
             fix = "Leave data out of it by an .amlignore file, and register that as data."
-            yield Trouble(
-                "code", _code_label(name), said, fix, f"{DOCS}how-to-save-write-experiment-files", is_refused=False
-            )
-
-
-def _code_label(reference: str) -> str:
-    return reference.rpartition("/codes/")[2].replace("/versions/", ":")
+            yield Trouble("code", name, said, fix, f"{DOCS}how-to-save-write-experiment-files", is_refused=False)
 
 
 def _compute(compute: Named) -> Iterator[Trouble]:
