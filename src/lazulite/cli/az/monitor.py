@@ -21,7 +21,7 @@ from lazulite.errors import NotFound, NotImplementedHere
 _KIND = "Microsoft.Insights/autoscaleSettings"
 _DEFAULT = "default"
 _CONDITION = re.compile(
-    r"^(?:(?P<namespace>\S+/\S+)\s+)?(?P<metric>\S.*?)\s+(?P<operator>==|!=|>=|>|<=|<)\s+(?P<threshold>-?[\d.]+)\s+"
+    r"^(?:(?P<namespace>\S+/\S+)\s+)?(?P<metric>\S.*?)\s+(?P<operator>==|!=|>=|>|<=|<)\s+(?P<threshold>-?(?:\d+\.?\d*|\.\d+))\s+"
     r"(?P<aggregation>avg|min|max|total|count)\s+(?P<window>\d+[smhd]\w*)(?P<where>\s+where\s+.*)?$"
 )
 _OPERATORS = {
