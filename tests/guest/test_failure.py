@@ -35,7 +35,8 @@ def test_place_is_the_users_last_line_not_a_librarys(tmp_path):
     told = failure.describe(error, str(tmp_path / "app"))
     assert (told["file"], told["line"]) == (str(user), 2)
     assert failure.summary(error, str(tmp_path / "app")) == "ValueError: deep (score.py, line 2)"
-    assert failure.summary(raised(names["deep"]), str(tmp_path / "elsewhere")) == "ValueError: deep (library.py, line 1)"
+    of_library = failure.summary(raised(names["deep"]), str(tmp_path / "elsewhere"))
+    assert of_library == "ValueError: deep (library.py, line 1)"
 
 
 def test_place_outside_the_app_is_told_when_there_is_no_other(tmp_path):

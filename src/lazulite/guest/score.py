@@ -30,7 +30,7 @@ _FAILED_TO_START = 3
 _INIT_FAILED = "User's init function failed"
 _BACKLOG = 8
 _NO_BODY = (204, 304)
-# The gateway's clock began when it sent the request, ours when we had read it: on a busy machine that is this much later.
+# The gateway's clock began when it sent the request, ours when we had read it: that much later on a busy machine.
 _SENT_BEFORE_MS = 100
 
 
