@@ -77,6 +77,14 @@ def test_a_cancelled_command_may_tidy_up(runs):
     assert log(folder).endswith("tidied\n")
 
 
+def test_a_command_that_is_cancelled_while_it_starts_ends_at_once(runs):
+    for delay_ms in range(25):
+        folder = runs.start("sleep 60", grace_s=60)
+        time.sleep(delay_ms / 1000)
+        process.stop(folder)
+        until(lambda folder=folder: not processes.is_held(folder))
+
+
 def test_a_command_that_will_not_end_is_killed_after_the_grace_with_all_that_it_started(runs):
     folder = runs.start("trap '' TERM; setsid sleep 61 & (sleep 62 &); echo ready; sleep 63", grace_s=0.2)
     until(lambda: "ready" in log(folder) and len(relatives(folder)) >= 3)

@@ -50,6 +50,7 @@ class Job:
         self._ranks: dict[int, int] = {}  # process id -> rank, of those that have not ended
         self._first_failure: tuple[int, int] | None = None  # (rank, exit status or negative signal)
         self._reason = "exited"
+        self._is_canceled = False
         self._kill_at: float | None = None  # set once the job is being stopped
         self._peak_bytes = 0
         self._kills_before = 0
@@ -61,20 +62,20 @@ class Job:
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGTERM, lambda number, frame: self._stop("canceled"))
+        signal.signal(signal.SIGTERM, self._cancel)
         if self._plan["doors"] is not None:
             apart.enter(self._plan["doors"])  # before orphans become ours: who keeps the doors is one, and stays
         family.gather()
         if self._plan["isolated"]:
             views.enter(self._plan["views"], self._plan["readonly"], self._plan["writable"])
         for number, rank in enumerate(self._plan["ranks"]):
-            if self._kill_at is None:
+            if not self._is_canceled:
                 self._ranks[_start(self._plan, rank)] = number
-        for service in self._plan["services"] if self._kill_at is None else ():
+        for service in self._plan["services"] if not self._is_canceled else ():
             _start({**self._plan, "command": service["command"]}, {"log": service["log"], "variables": {}})
         self._kills_before = family.kills_for_memory()  # slow to read, and nothing is killed within a millisecond
-        if self._kill_at is not None:  # told to stop while they were being started
-            family.send(signal.SIGTERM, self._ranks)
+        if self._is_canceled:  # maybe before any of them was started
+            self._stop("canceled")
         self._wait(signals)
         self._end_the_rest()
         self._write_exit()
@@ -96,6 +97,8 @@ class Job:
                 os.read(signals, 4096)
             self._reap()
             now = time.monotonic()
+            if self._is_canceled:
+                self._stop("canceled")
             if self._first_failure:
                 self._stop(self._reason)
             if now >= deadline:
@@ -106,6 +109,10 @@ class Job:
             if now >= sample_at:
                 self._sample()
                 sample_at = now + min(max(_FIRST_SAMPLE_S, (now - began) / _SAMPLES_PER_LIFE), _LONGEST_PAUSE_S)
+
+    def _cancel(self, number: int, frame: Any) -> None:
+        """Notes it for the loop, which the signal wakes: whatever is being done at this moment may be half done."""
+        self._is_canceled = True
 
     def _reap(self) -> None:
         while True:
@@ -171,6 +178,8 @@ def _start(plan: dict[str, Any], rank: dict[str, Any]) -> int:
     """Starts one rank in a process group of its own, its output going into its log; returns its process id."""
     head = os.getpid()
     log = os.open(rank["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    # Until the child is what ends by it, SIGTERM waits: our handler in the child would swallow it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid == 0:
         try:
@@ -183,6 +192,7 @@ def _start(plan: dict[str, Any], rank: dict[str, Any]) -> int:
         except BaseException as error:
             os.write(log, ("The command cannot be started: %s\n" % error).encode("utf-8", "replace"))
             os._exit(127)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     os.close(log)
     return pid
 
@@ -192,6 +202,7 @@ def _become(plan: dict[str, Any], variables: dict[str, str], log: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
