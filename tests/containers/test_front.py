@@ -1,5 +1,6 @@
 """Docker's own command before a real daemon, which knows nothing of a workspace's registry, under `lazulite run`."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lazulite import settings
+from lazulite.containers.front import Front
 from lazulite.environments import engines
+from lazulite.environments.engines import Engine
 from tests.conftest import Platform
-
-pytestmark = pytest.mark.slow
 
 # As users write it: nothing in it knows of Lazulite.
 SCRIPT = """
@@ -23,6 +25,7 @@ az acr login -n acr7
 docker login acr7.azurecr.io -u me -p you
 docker build -q -t mine:1 own
 docker tag mine:1 acr7.azurecr.io/team/mine:1
+docker save mine:1 acr7.azurecr.io/team/mine:1 | tar -xO manifest.json
 docker push acr7.azurecr.io/team/mine:1
 docker rmi mine:1 acr7.azurecr.io/team/mine:1
 docker run --rm --network none acr7.azurecr.io/team/mine:1 /bin/busybox cat /hello
@@ -68,6 +71,7 @@ def daemon(tmp_path: Path) -> Iterator[str]:
         process.wait(60)
 
 
+@pytest.mark.slow
 def test_dockers_own_command_finds_the_workspaces_registry(
     daemon: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,5 +98,39 @@ def test_dockers_own_command_finds_the_workspaces_registry(
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.splitlines()
     assert "Login Succeeded" in said and "hello from the registry" in said and "through stdin" in said
+    assert any("mine:1" in line and "acr7.azurecr.io/team/mine:1" in line for line in said), (
+        "both names that were saved"
+    )
     assert "SAID=derived" in said and said[-1] == "team/mine"
     assert "There is no image nothing:1" in done.stderr
+
+
+def test_what_is_of_others_is_handed_on_with_all_that_was_asked(tmp_path: Path) -> None:
+    asked = "/v1.41/images/get?names=one%3A1&names=two%3A1&force"
+    chosen = settings.read({}, home=tmp_path / "home")
+    heard: list[str] = []
+
+    async def daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append((await reader.readline()).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsaid")
+        writer.close()
+
+    async def ask() -> bytes:
+        behind = chosen.make_sockets() / "d"
+        front = Front(chosen, Engine("docker", {}), behind)
+        async with await asyncio.start_unix_server(daemon, behind):
+            await front.start()
+            try:
+                reader, writer = await asyncio.open_unix_connection(engines.front(chosen.sockets, behind))
+                writer.write(f"GET {asked} HTTP/1.1\r\nhost: docker\r\n\r\n".encode())
+                answer = await reader.read()
+                writer.close()
+                return answer
+            finally:
+                front.close()
+
+    try:
+        assert asyncio.run(ask()).endswith(b"said")
+    finally:
+        shutil.rmtree(chosen.sockets)
+    assert heard == [f"GET {asked.replace('&force', '&force=')} HTTP/1.1\r\n"]

@@ -31,12 +31,16 @@ _WHO = "docker"
 
 @dataclass(frozen=True)
 class _Request:
-    """The head of a request. headers: (name, value), names in lower case."""
+    """The head of a request. query: a name may come several times; headers: (name, value), names in lower case."""
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: tuple[tuple[str, str], ...]
     headers: tuple[tuple[str, str], ...]
+
+    def asked(self, name: str) -> str:
+        """Returns a parameter of the query, "" without it."""
+        return next((value for one, value in self.query if one == name), "")
 
     def header(self, name: str) -> str:
         return next((value for one, value in self.headers if one == name), "")
@@ -73,25 +77,25 @@ class Front:
         engines.front(self._settings.sockets, self._daemon).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            try:
-                await self._answer(_read(await reader.readuntil(b"\r\n\r\n")), reader, writer)
-            except LazuliteError as error:
-                await _reply(writer, error.status, {"message": error.wire()["message"]})
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+                try:
+                    await self._answer(_read(await reader.readuntil(b"\r\n\r\n")), reader, writer)
+                except LazuliteError as error:
+                    await _reply(writer, error.status, {"message": error.wire()["message"]})
+        finally:
+            writer.close()
 
     async def _answer(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found = _PATH.fullmatch(request.path) if request.method == "POST" else None
         name = unquote(found["name"] or "") if found else ""
         if found and engine_images.is_ours(name):
             await self._push(request, f"{found['version'] or ''}", name, reader, writer)
-        elif found and found["act"] == "images/create" and engine_images.is_ours(request.query.get("fromImage", "")):
+        elif found and found["act"] == "images/create" and engine_images.is_ours(request.asked("fromImage")):
             await self._pull(request, writer)
         elif found and found["act"] == "auth":
             await self._sign_in(request, reader, writer)
-        elif (
-            found and found["act"] == "build" and "remote" not in request.query and request.query.get("version") != "2"
-        ):
+        elif found and found["act"] == "build" and not request.asked("remote") and request.asked("version") != "2":
             await self._build(request, reader, writer)
         else:
             await self._hand_on(request.head(), None, reader, writer)
@@ -99,20 +103,20 @@ class Front:
     async def _push(
         self, request: _Request, version: str, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        tag = request.query.get("tag")
+        tag = request.asked("tag")
         if not tag:
             raise NotImplementedHere(f"All tags of {name} cannot be pushed at once.", hint="Name one.")
         here = engine_images.name_here(self._settings, name)
         await asyncio.to_thread(engine_images.name, self._engine, f"{name}:{tag}", f"{here}:{tag}")
         try:
-            query = {**request.query, "tlsVerify": "false"}  # podman's word; docker takes 127.0.0.1 as it is
+            query = (*request.query, ("tlsVerify", "false"))  # podman's word; docker takes 127.0.0.1 as it is
             told = replace(request, path=f"{version}/images/{quote(here)}/push", query=query)
             await self._hand_on(told.head(), None, reader, writer)
         finally:
             await asyncio.to_thread(engine_images.unname, self._engine, f"{here}:{tag}")
 
     async def _pull(self, request: _Request, writer: asyncio.StreamWriter) -> None:
-        image, tag = request.query["fromImage"], request.query.get("tag", "")
+        image, tag = request.asked("fromImage"), request.asked("tag")
         image = image if not tag else f"{image}@{tag}" if ":" in tag else f"{image}:{tag}"
         said: list[str] = []
         try:
@@ -135,11 +139,11 @@ class Front:
     async def _build(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with tempfile.TemporaryFile() as body:
             await _keep_body(request, reader, writer, body)
-            ours = await asyncio.to_thread(self._bases, body, request.query.get("dockerfile") or "Dockerfile")
+            ours = await asyncio.to_thread(self._bases, body, request.asked("dockerfile") or "Dockerfile")
             for image in ours:
                 await asyncio.to_thread(self._have, image)
             if ours:  # the daemon would ask the real registry
-                request = replace(request, query={k: v for k, v in request.query.items() if k != "pull"})
+                request = replace(request, query=tuple(one for one in request.query if one[0] != "pull"))
             length = body.seek(0, 2)
             body.seek(0)
             await self._hand_on(request.head(length), body, reader, writer)
@@ -191,7 +195,7 @@ def _read(head: bytes) -> _Request:
     path, _, query = target.partition("?")
     pairs = (line.partition(":")[::2] for line in lines)
     headers = tuple((name.strip().lower(), value.strip()) for name, value in pairs)
-    return _Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers)
+    return _Request(method, path, tuple(parse_qsl(query, keep_blank_values=True)), headers)
 
 
 async def _keep_body(
