@@ -1,6 +1,5 @@
 """Batch endpoints: the name that a program invokes, and which deployment answers. Jobs are made in dataplane/."""
 
-
 from lazulite import fields
 from lazulite.arm import endpoints, operations
 from lazulite.arm.families import Child, Context, one_of

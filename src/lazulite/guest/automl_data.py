@@ -51,9 +51,7 @@ def _steps(given: Any) -> "Iterator[tuple[str, Any]]":
     for step in given:
         named = {step: None} if isinstance(step, str) else step
         if not isinstance(named, dict) or len(named) != 1:
-            raise Unreadable(
-                "The MLTable has a transformation that is no name, nor one with options: %r." % step
-            )
+            raise Unreadable("The MLTable has a transformation that is no name, nor one with options: %r." % step)
         yield from named.items()
 
 
