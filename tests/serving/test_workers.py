@@ -111,10 +111,11 @@ ENDINGS = [
 
 
 @pytest.mark.parametrize(("script", "told"), ENDINGS, ids=[told for _, told in ENDINGS])
-def test_endings_are_told_apart_with_the_last_words(launch, script, told):
+def test_endings_are_told_apart_with_the_workers_own_last_words(launch, spec, script, told):
+    spec.console.write_text("ValueError: of the revision before\n")
     state = settled(launch(script.replace("init():", "init():\n    print('last words')")))
     assert state.kind == "dead" and told in state.reason and "before its init() had returned" in state.reason
-    assert "last words" in state.reason
+    assert "last words" in state.reason and "the revision before" not in state.reason
 
 
 def test_death_while_serving_is_told(launch):

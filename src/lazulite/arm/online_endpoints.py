@@ -36,7 +36,7 @@ def accept(given: JsonObject, context: Context) -> JsonObject:
     traffic = _weights(given, "traffic", names)
     if traffic and sum(traffic.values()) not in (0, 100):
         raise BadRequest(
-            f"The traffic {traffic} adds up to {sum(traffic.values())}, but must to 0 or 100.",
+            f"The traffic {traffic} adds up to {sum(traffic.values())}, but must add up to 100, or to 0 for none.",
             target="properties.traffic",
         )
     mirror = _mirror(given, traffic, names)

@@ -19,16 +19,21 @@ def writer(path: Path) -> Callable[[str], None]:
     return write
 
 
-def tail(path: Path, lines: int) -> str:
-    """Returns the last lines of a file, "" when there is none; reads only as much from its end as it takes."""
+def tail(path: Path, lines: int, start: int = 0) -> str:
+    """Returns the last lines of a file, "" when there is none; reads only as much from its end as it takes.
+
+    start: how many bytes at its beginning are left out; a file that is shorter by now has been emptied, and is read
+    whole.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return ""
     with file:
         position, blocks, seen = file.seek(0, os.SEEK_END), [], 0
-        while position > 0 and seen <= lines:
-            size = min(_BLOCK_BYTES, position)
+        start = start if start <= position else 0
+        while position > start and seen <= lines:
+            size = min(_BLOCK_BYTES, position - start)
             position -= size
             file.seek(position)
             blocks.append(file.read(size))

@@ -5,6 +5,7 @@ rest: `worker.json` what was launched, `status.json` what the worker says of its
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -47,6 +48,7 @@ class WorkerSpec:
     who it is; `triton` speaks HTTP. slots: how many requests it works on at the same time.
     doors: it, or what it contains, has no network but for these (identity/doors.py); None: it has this machine's.
     sight: what it sees of the platform's files; None: all of them.
+    said_from: where in the console its own words begin, behind those of the workers before it; launch sets it.
     """
 
     id: str
@@ -61,6 +63,7 @@ class WorkerSpec:
     slots: int = 1
     doors: Doors | None = None
     sight: hidden.Sight | None = None
+    said_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def launch(spec: WorkerSpec, environ: Mapping[str, str] = os.environ) -> Worker:
     with processes.locked(spec.folder) as lock, spec.console.open("ab") as console:
         status = spec.folder / "status.json"
         status.unlink(missing_ok=True)
+        spec = dataclasses.replace(spec, said_from=console.tell())
         replace(spec.folder / "worker.json", _to_json(spec))
         words = [str(word) for word in (spec.python, processes.GUEST, spec.guest, spec.socket, status, lock)]
         child = subprocess.Popen(
@@ -248,7 +252,7 @@ def _death(worker: Worker, was_ready: bool) -> str:
     else:
         guess = ", most likely because memory ran out" if code == -signal.SIGKILL else ""
         how = f"Worker {worker.spec.id} was ended by {processes.signal_words(-code)} {when}{guess}."
-    last_words = lines.tail(worker.spec.console, _LAST_WORDS_LINES)
+    last_words = lines.tail(worker.spec.console, _LAST_WORDS_LINES, worker.spec.said_from)
     return f"{how} Its last words:\n{last_words}" if last_words else how
 
 
