@@ -33,7 +33,7 @@ def show(visit: Visit) -> Shown:
     asked, first = visit.asked("tab"), next(iter(parts))
     tab = next((words for words in parts if words.lower() == asked.lower()), first)
     tabs = s.tabs([(words, found.link(tab=words.lower() if words != first else "")) for words in parts], tab)
-    return found.shown, join(_title(found), _trouble(found), tabs, parts[tab](found))
+    return found.shown, join(_title(found), _trouble(found, is_whole=tab == first), tabs, parts[tab](found))
 
 
 def _parts(found: Run) -> Mapping[str, Callable[[Run], Html]]:
@@ -65,10 +65,12 @@ def _title(found: Run) -> Html:
     return s.title(found.shown, s.badge(found.status), above=crumbs, actions=job_acts.buttons(found))
 
 
-def _trouble(found: Run) -> Html:
+def _trouble(found: Run, *, is_whole: bool) -> Html:
+    """Shows why a run failed and what it is warned of. is_whole: with its last lines unfolded, which fill a window."""
     error = (found.record.get("error") or {}).get("error") or {}
     message, _, rest = str(error.get("message") or "").partition("\n")
-    shown = [div(strong(message), pre(rest) if rest else None, class_="notice bad")] if message else []
+    lines = pre(rest) if is_whole else s.fold("its last lines", pre(rest))
+    shown = [div(strong(message), lines if rest else None, class_="notice bad")] if message else []
     warnings = [*found.warnings]
     if found.status == "Queued" and not message:
         warnings += [note for _, _, note in found.events[-1:] if note]
@@ -83,6 +85,7 @@ def overview(found: Run) -> Html:
     main = [
         s.card("Time line", _line(found), beside=s.span_of(found.record["startTimeUtc"], found.record["endTimeUtc"])),
         _preparing(found),
+        job_parts.services_of(found),
         batch_job.cards(found),
         div(tiles, class_="tiles") if tiles else None,
         _inputs(found),

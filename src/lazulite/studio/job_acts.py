@@ -47,10 +47,11 @@ def register(found: Run, output: str, uri: str) -> Html:
 
 def show_register(visit: Visit) -> Html:
     """Shows the form that registers a model, filled in as far as can be guessed."""
-    found, output, uri = find(visit, visit.call.ids["name"]), visit.asked("output"), visit.asked("uri")
+    found, asked, uri = find(visit, visit.call.ids["name"]), visit.asked("output"), visit.asked("uri")
+    output, uri = (asked, uri) if asked or uri != found.artifacts else _made(found)
     return s.form_sheet(
         visit.link(f"/runs/{segment(found.name)}/register"),
-        s.field("Name", "name", _model_name(found, output), required=True, hint="A known name gets its next version."),
+        s.field("Name", "name", _model_name(found, asked), required=True, hint="A known name gets its next version."),
         s.choice("Type", "type", MODEL_TYPES, _guess(visit, uri)),
         s.field("From", "path", _path_of(found, output, uri), hint="A file or a folder that this job made."),
         s.field("Description", "description"),
@@ -73,18 +74,24 @@ def _path_of(found: Run, output: str, uri: str) -> str:
         rest = uri[len(base.rstrip("/")) :].strip("/")
         return f"{job}/{output}/paths/{rest}" if rest else f"{job}/{output}"
     rest = uri.removeprefix(found.artifacts).strip("/")
-    return f"{job}/artifacts/paths/{rest or _made_folder(found)}"
+    return f"{job}/artifacts/paths/{rest}"
 
 
-def _made_folder(found: Run) -> str:
-    """Returns the folder that most likely holds a model: one of that name below `outputs`, the one alone, or that."""
+def _made(found: Run) -> tuple[str, str]:
+    """Returns what most likely holds a model: an output's name, "" for what was logged, and its URI.
+
+    Of `outputs`, the folder of such a name, the one alone, or all; where nothing is there, a named output.
+    """
+    folder = places.below(found.artifacts, "outputs")
     try:
-        entries = places.listed(places.find(found.visit, places.below(found.artifacts, "outputs"))).entries
+        names = [one.name for one in places.listed(places.find(found.visit, folder)).entries]
     except NotFound:
-        return "outputs"
-    names = [one.name for one in entries]
+        names = []
+    outputs = {name: str(one["uri"]) for name, one in found.outputs.items() if one.get("uri")}
+    if outputs and not names:
+        return next((one for one in outputs.items() if "model" in one[0].lower()), next(iter(outputs.items())))
     likely = next((name for name in names if name.lower() in _LIKELY), names[0] if len(names) == 1 else "")
-    return f"outputs/{likely}" if likely else "outputs"
+    return "", places.below(folder, likely)
 
 
 def _guess(visit: Visit, uri: str) -> str:

@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from lazulite.engine import services
 from lazulite.errors import LazuliteError
 from lazulite.http.call import JsonObject
 from lazulite.ids import parse_asset
 from lazulite.studio import curves, files, job_acts, jobs, logged, logs, places, records, variables
 from lazulite.studio import shown as s
-from lazulite.studio.html import Child, Html, a, div, join
+from lazulite.studio.html import Child, Html, a, div, join, strong
 from lazulite.studio.run import Run
 
 # Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
@@ -91,6 +93,26 @@ def files_of(found: Run) -> Html:
     except LazuliteError as error:
         shown = s.empty(error.message)
     return join(s.tabs(tabs, chosen) if len(tabs) > 1 else None, shown)
+
+
+def services_of(found: Run) -> Html | None:
+    """Shows a job's interactive services, TensorBoard and the like: where each answers while the job runs."""
+    asked = {name: one for name, one in (found.job.get("services") or {}).items() if one}
+    rows = [_service(found, name, one) for name, one in asked.items() if one.get("jobServiceType") in services.KINDS]
+    if not rows:
+        return None
+    far = "They answer on the platform's own machine: from elsewhere, forward their ports."
+    hint = s.muted(far) if found.visit.parts.settings.is_exposed else None
+    return s.card("Services", s.grid(["Name", "Type", "State", "Where", ""], rows), hint, class_="flush")
+
+
+def _service(found: Run, name: str, one: JsonObject) -> Html:
+    has_begun = found.is_over or found.status in ("Running", "Finalizing")
+    state = str(one.get("status") or "Not started") if has_begun else "To come"
+    address = str(one.get("endpoint") or "") if state == "Running" else ""
+    where = s.mono(urlsplit(address).netloc) if address else s.muted("–")  # what follows may hold its token
+    opened = a("Open", href=address, target="_blank", rel="noreferrer", class_="button") if address else None
+    return s.row(strong(name), s.muted(one["jobServiceType"]), s.badge(state), where, opened, key=name)
 
 
 def code_of(found: Run) -> Html:

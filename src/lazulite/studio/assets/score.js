@@ -16,7 +16,7 @@ class Score extends HTMLElement {
     this.type = make("input", { value: "application/json", size: 18 });
     this.body = make("textarea", { rows: 10, value: FIRST, spellcheck: false, ariaLabel: "Body" });
     this.file = make("input", { type: "file" });
-    this.within = make("input", { size: 12, placeholder: "none: the whole body", disabled: true });
+    this.within = make("input", { size: 18, placeholder: "none: the whole body", disabled: true });
     this.send = make("button", { className: "primary", type: "button", onclick: () => this.score() }, "Send");
     this.answer = make("div", { className: "answer", role: "status" });
     const field = (words, input) => make("label", { className: "field" }, make("span", {}, words), input);
