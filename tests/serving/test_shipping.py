@@ -48,7 +48,10 @@ def test_a_plain_workspace_ships():
         scripted(model=MODEL),
         endpoints=(endpoint(),),
         computes=(machine(),),
-        jobs=(job(inputs={"a": {"uri": "azureml://datastores/workspaceblobstore/paths/x"}, "b": None}),),
+        jobs=(
+            job(inputs={"a": {"uri": "azureml://datastores/workspaceblobstore/paths/x"}, "b": None}),
+            job(inputs={"a": {"uri": f"{arm}/data/flowers/versions/1"}}),
+        ),
         schedules=(Named("s", {"trigger": {"triggerType": "Cron", "expression": "15 10 * * 1"}}),),
         datastores=(Named("workspaceblobstore", {"datastoreType": "AzureBlob", "isLocal": True, "accountName": "a"}),),
         data=(Named("d:1", {"dataUri": "azureml://datastores/workspaceblobstore/paths/d"}),),
@@ -220,6 +223,16 @@ def test_what_is_not_known_is_held_against_nobody():
     assert [one.said for one in troubles(unknown)] == [
         "Nothing is known of image own.example/x; Azure has to be able to pull it."
     ]
+
+
+def test_a_batch_of_an_mlflow_model_has_an_environment_that_nobody_wrote():
+    bare = frozenset({"mlflow"})
+    batch = shipped(jobs=(job(parallel={"task": {"model": MODEL}}),), environments=used(packages=bare))
+    assert troubles(batch) == []
+    scripts = shipped(
+        jobs=(job(parallel={"task": {"model": MODEL, "entry_script": "b.py"}}),), environments=used(packages=bare)
+    )
+    assert "mlflow without azureml-mlflow" in troubles(scripts)[0].said
 
 
 def test_low_priority_nodes_take_no_dedicated_cores():

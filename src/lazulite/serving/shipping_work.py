@@ -10,6 +10,7 @@ from lazulite.serving.shipped import DOCS, Body, Named, Shipped, Trouble
 _REGISTRY = re.compile(r"azureml://registries/(?P<name>[^/]+)/", re.IGNORECASE)
 # Registries that are Azure's own.
 _AZURES = re.compile(r"azureml|azureml-\w+|huggingface", re.IGNORECASE)
+_RESOURCE = re.compile(r"/subscriptions/", re.IGNORECASE)
 _URIS = f"{DOCS}how-to-read-write-data-v2"
 _INSTANCE_CHARACTERS = range(3, 25)
 _CODE_BYTES, _CODE_FILES = 300 << 20, 2000
@@ -54,7 +55,10 @@ def _job(shipped: Shipped, job: Named) -> Iterator[Trouble]:
     for told in job.told:
         fix = "See the job's page, and whether it matters there."
         yield Trouble("job", job.name, told, fix, f"{DOCS}how-to-train-model", is_refused=False)
-    used = shipped.environments.get(str(job.properties.get("environmentId") or ""))
+    task = (job.properties.get("parallel") or {}).get("task") or {}
+    # A batch by an MLflow model alone has an environment that was made here, and a script that logs nothing.
+    is_made_here = "model" in task and not task.get("entry_script")
+    used = shipped.environments.get("" if is_made_here else str(job.properties.get("environmentId") or ""))
     if used and not used.has_any("azureml-mlflow") and used.has_any("mlflow", "mlflow-skinny"):
         said = "It has mlflow without azureml-mlflow: there, what a job logs is refused as of an unknown scheme."
         yield Trouble("environment", used.label, said, "Add azureml-mlflow to it.", f"{DOCS}how-to-use-mlflow-cli-runs")
@@ -114,7 +118,7 @@ def _uri(what: str, where: str, named: str) -> Iterator[Trouble]:
         parts = urlsplit(named)
     except ValueError:
         return
-    if parts.scheme == "file" or named.startswith("/"):
+    if parts.scheme == "file" or (named.startswith("/") and not _RESOURCE.match(named)):
         said = f"{named} is a file of this machine."
         yield Trouble(what, where, said, "Register it as data: az ml data create --path.", _URIS)
     elif parts.scheme in ("http", "https") and parts.hostname in _HERE:
