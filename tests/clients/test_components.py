@@ -150,6 +150,8 @@ def test_what_is_missing_is_named_with_what_is_there(ml: MLClient, folder: Path)
         ml.components.get("train", "9")
     with pytest.raises(ResourceNotFoundError, match='components "unknown" was not found in workspace'):
         ml.components.get("unknown")
+    with pytest.raises(ResourceNotFoundError, match=r'"trains" was not found in workspace .*Did you mean train\?'):
+        ml.components.get("trains")
 
 
 def test_parallel_and_spark_components_are_kept(ml: MLClient, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Versioned assets as rows: finds the version that a reference means, and registers what did not come by ARM."""
 
+import difflib
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from lazulite.store.resources import Place, Resource
 # What clients write for the version that a component has by default.
 # Source: azure-ai-ml 1.35.2 constants/_component.py and _common.py, DEFAULT_COMPONENT_VERSION.
 DEFAULT_VERSION = "azureml_default"
+# Clients ask for what is not there before they make it: what is like it may not cost them much.
+_NAMES_LOOKED_AT = 100
 
 
 def resolve(connection: Connection, asset: AssetId) -> Resource:
@@ -51,14 +54,21 @@ def register(
 
 
 def unknown(connection: Connection, asset: AssetId) -> NotFound:
-    """Makes the error of an asset that is not there, naming the versions that are."""
+    """Makes the error of an asset that is not there, naming the versions that are, or names that are like its own."""
     where = f"in {asset.owner.described}"
     rows = resources.versions(connection, asset.owner.scope, asset.kind, asset.name, archived=None, limit=10)
     if not rows:
         hint = None
         if isinstance(asset.owner, RegistryId):
             hint = "A registry holds here what was put into it: create it there, or share it from a workspace."
+        elif close := _close(connection, asset):
+            hint = f"Did you mean {' or '.join(close)}?"
         return NotFound(f'{asset.kind} "{asset.name}" was not found {where}.', target="name", hint=hint)
     wanted = f'version "{asset.version}"' if asset.version else f'label "{asset.label or "latest"}"'
     known = ", ".join(row.place.version for row in rows)
     return NotFound(f'{asset.kind} "{asset.name}" has no {wanted} {where}. It has {known}.', target="version")
+
+
+def _close(connection: Connection, asset: AssetId) -> list[str]:
+    newest = resources.latest(connection, asset.owner.scope, asset.kind, limit=_NAMES_LOOKED_AT)
+    return difflib.get_close_matches(asset.name, [row.place.name for row in newest], n=3)
