@@ -59,6 +59,7 @@ class Running:
     def close(self, grace_s=1.0):
         if self.thread.is_alive():
             self.call(self.listener.close(grace_s))
+            self.told.sockets.rmdir()
             self.loop.call_soon_threadsafe(self.loop.stop)
             self.thread.join()
             self.loop.close()

@@ -1,6 +1,7 @@
 """The composition root: the mounts, the loops, and their order. Nothing else builds anything."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -181,6 +182,8 @@ async def _serve(settings: Settings) -> None:
     parts.supervisor.stop()
     parts.supervisor.end_everything()
     parts.db.close()
+    with contextlib.suppress(OSError):  # it is not empty where a command is kept warm
+        settings.sockets.rmdir()
 
 
 async def _stand_before_docker(settings: Settings, environ: Mapping[str, str]) -> Front | None:

@@ -47,6 +47,7 @@ def test_detached_it_answers_when_the_command_returns_and_is_found_until_it_is_d
     assert f"pid {found.pid}, is down" in own_cli.text("down")
     await_end(found.pid)
     assert "No platform is up" in own_cli.refused("status", code=3)
+    assert not own_cli.platform.settings.sockets.exists(), "nothing is left where temporary files are"
     assert own_cli.text("down") == f"No platform is up on {own_cli.platform.home}.\n"
 
 

@@ -136,6 +136,8 @@ class Listener:
     async def close(self, grace_s: float = 10.0) -> None:
         """Stops accepting, lets requests under way finish for `grace_s`, then ends them and all tunnels."""
         await _end(self._background)
+        for door in (self._door, self._scoring_door):
+            Path(door.getsockname()).unlink(missing_ok=True)
         for server in (*self._servers, self._door, self._scoring_door):
             server.close()
         for connection in list(self._state.connections):

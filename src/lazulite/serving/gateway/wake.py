@@ -33,11 +33,11 @@ class Listener:
     """The platform's side. Closing it ends `next`."""
 
     def __init__(self, sockets: Path) -> None:
-        at = path(sockets)
-        at.unlink(missing_ok=True)
+        self._path = path(sockets)
+        self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(at))
-        at.chmod(0o600)
+        self._socket.bind(str(self._path))
+        self._path.chmod(0o600)
 
     def next(self) -> str | None:
         """Waits for a call and returns who is wanted, `endpoint/deployment`; None when the listener was closed."""
@@ -48,6 +48,7 @@ class Listener:
 
     def close(self) -> None:
         """Ends the listening."""
+        self._path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
