@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def _configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def real_engine(tmp_path: Path, _configuration: Path, monkeypatch: pytest.MonkeyPatch) -> RealEngine:
+def real_engine(tmp_path: Path, _configuration: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealEngine]:
     """An engine that runs a container when it is asked to. Skips the test where there is none."""
     busybox, found = shutil.which("busybox"), engines.find(os.environ, "")
     if not busybox or not found:
@@ -54,14 +55,18 @@ def real_engine(tmp_path: Path, _configuration: Path, monkeypatch: pytest.Monkey
     folder.mkdir()
     shutil.copy(busybox, folder / "busybox")
     (folder / "Dockerfile").write_text(_BASE)
-    engine = RealEngine(found.program, "localhost/lazulite-tests/base:1", found.is_podman)
+    # Another process of the same tests may use the same engine.
+    engine = RealEngine(found.program, f"localhost/lazulite-tests/base:{os.getpid()}", found.is_podman)
     trials = [["build", "-t", engine.base, str(folder)], ["run", "--rm", engine.base, "/bin/busybox", "true"]]
-    if _fails(engine, trials):
-        monkeypatch.setenv("CONTAINERS_CONF", str(_configuration))
-        reason = _fails(engine, trials)
-        if reason:
-            pytest.skip(f"{engine.program} runs no containers here: {reason[-300:]}")
-    return engine
+    try:
+        if _fails(engine, trials):
+            monkeypatch.setenv("CONTAINERS_CONF", str(_configuration))
+            reason = _fails(engine, trials)
+            if reason:
+                pytest.skip(f"{engine.program} runs no containers here: {reason[-300:]}")
+        yield engine
+    finally:
+        subprocess.run([engine.program, "rmi", engine.base], capture_output=True)
 
 
 def _fails(engine: RealEngine, trials: list[list[str]]) -> str:
