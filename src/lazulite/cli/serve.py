@@ -158,8 +158,10 @@ class Crew:
 
 async def _greeting(address: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(address)
-    await reader.readexactly(len(GREETING))
-    writer.close()
+    try:
+        await reader.readexactly(len(GREETING))
+    finally:
+        writer.close()
 
 
 def _first_line(reason: str) -> str:
