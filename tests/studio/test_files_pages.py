@@ -70,3 +70,18 @@ def test_files_of_every_kind_are_shown_sanely(place: Place, page: Page) -> None:
     (folder / "numbers.csv").unlink()
     page.reload()
     expect(page.locator("#main")).to_contain_text("Nothing is at")
+
+
+def test_links_that_lead_out_of_storage_are_not_followed(place: Place) -> None:
+    folder = place.folder("linked")
+    (folder / "own.txt").write_text("mine")
+    (folder / "near.txt").symlink_to("own.txt")
+    (folder / "far.txt").symlink_to(place.platform.home / "lazulite.db")
+    (folder / "out").symlink_to(place.platform.home)
+    uri = "azureml://datastores/workspaceblobstore/paths/linked"
+    near, *far = (
+        requests.get(place.address(f"/_studio/raw?uri={uri}/{name}"), timeout=30)
+        for name in ("near.txt", "far.txt", "out/lazulite.db")
+    )
+    assert near.text == "mine"
+    assert [one.status_code for one in far] == [403, 403]

@@ -49,7 +49,9 @@ def find(visit: Visit, uri: str) -> Path:
 
     home = visit.parts.settings.home
     path = Path(os.path.normpath(locate.path_of(home, uri, datastore)))
-    if not path.is_relative_to(storage_path(home)):
+    storage = storage_path(home)
+    # A job may have left a link in its outputs, to anywhere.
+    if not path.is_relative_to(storage) or not path.resolve().is_relative_to(storage.resolve()):
         raise Forbidden(f'"{uri}" is not in the platform\'s storage, and Studio shows nothing else.')
     if not path.exists():
         raise NotFound(f'Nothing is at "{uri}".', hint="It may have been deleted, or was not written yet.")
