@@ -33,14 +33,6 @@ def run(raw_data):
 
 
 @pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "scoring"
-    folder.mkdir()
-    (folder / "score.py").write_text(SCORE)
-    return folder
-
-
-@pytest.fixture
 def model(ml: MLClient, tmp_path: Path) -> Model:
     folder = tmp_path / "saved_model"
     folder.mkdir()

@@ -26,14 +26,6 @@ def run(raw_data):
 """
 
 
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "scoring"
-    folder.mkdir()
-    (folder / "score.py").write_text(SCORE)
-    return folder
-
-
 def rule(metric: str, resource: str, comparison: str, threshold: float, direction: str) -> ScaleRule:
     return ScaleRule(
         metric_trigger=MetricTrigger(

@@ -45,14 +45,6 @@ def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "busy")
 
 
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "scoring"
-    folder.mkdir()
-    (folder / "score.py").write_text(SCORE)
-    return folder
-
-
 def chunks() -> Iterator[bytes]:
     """Yields a body of unknown length."""
     for at in range(0, len(MIDDLE), 50_000):

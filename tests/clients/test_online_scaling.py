@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import pytest
 import requests
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import (
@@ -42,14 +41,6 @@ def run(raw_data):
     return os.getpid()
 """
 WITHIN_S = 60
-
-
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "scoring"
-    folder.mkdir()
-    (folder / "score.py").write_text(SCORE)
-    return folder
 
 
 def given(code: Path, endpoint: str, **more: object) -> dict:

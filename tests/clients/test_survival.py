@@ -25,14 +25,6 @@ def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
 
 
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "scoring"
-    folder.mkdir()
-    (folder / "score.py").write_text(SCORE)
-    return folder
-
-
 def address(ml: MLClient) -> tuple[str, str]:
     """Returns where the endpoint is called, and the key that opens it."""
     endpoints = ml.online_endpoints

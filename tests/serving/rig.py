@@ -173,13 +173,6 @@ class Rig:
             return read_all(link)
 
 
-def free_port():
-    """Returns a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def read_all(link):
     """Reads to the end of the connection."""
     pieces = []

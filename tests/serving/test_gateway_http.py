@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from lazulite.serving import routing
-from tests.serving.rig import KEY, free_port, read_all, rig_in, wait_until
+from tests.conftest import free_port
+from tests.serving.rig import KEY, read_all, rig_in, wait_until
 
 BEARER = {"Authorization": f"Bearer {KEY}"}
 
