@@ -43,7 +43,7 @@ def test_an_unknown_image_alone_says_what_is_missing_and_the_ways_on():
         spec_of({"image": "contoso.azurecr.io/detector:4"})
     assert '"contoso.azurecr.io/detector:4"' in caught.value.message
     assert "environment bind" in caught.value.hint and "known image" in caught.value.hint
-    assert "container engine" in caught.value.hint
+    assert "docker or podman" in caught.value.hint
 
 
 def test_what_conda_and_apt_give_beyond_pip_is_noted(tmp_path):

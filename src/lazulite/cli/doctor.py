@@ -130,7 +130,7 @@ def _sdk(own: Settings, running: Running | None) -> Finding:
 def _containers(own: Settings, running: Running | None) -> Finding:
     engine = engines.find(os.environ, own.container_engine)
     if engine:
-        return Finding("containers", "ok", f"{engine.program} answers: it builds and runs images")
+        return Finding("containers", "ok", f"{engine.program} answers: it runs images of online deployments")
     here = [name for name in ("docker", "podman") if shutil.which(name)]
     said = f"{' and '.join(here)} is here, but no engine answers" if here else "there is neither docker nor podman"
     return Finding(

@@ -128,10 +128,11 @@ def _notes(asked: CondaFile, apt: tuple[str, ...]) -> tuple[str, ...]:
 def unknown_image(image: str) -> UserCodeError:
     """Returns the error for an image that cannot be stood in for: what is missing, and the ways on."""
     return UserCodeError(
-        f'Image "{image}" cannot be used: Lazulite knows nothing of what it holds, and no engine is here that runs it.',
+        f'Image "{image}" cannot be used: Lazulite knows nothing of what it holds.',
         code="BadArgument",
         target="properties.image",
         hint="Build it here (az acr build --registry NAME --image IMAGE FOLDER), or bind an interpreter that has what "
         "the image has (lazulite environment bind NAME --python PATH), or name a known image "
-        "(mcr.microsoft.com/azureml/..., python:3.11) with a conda file, or install a container engine.",
+        "(mcr.microsoft.com/azureml/..., python:3.11) with a conda file. Online deployments can have any image where "
+        "docker or podman is; jobs and batches cannot.",
     )
