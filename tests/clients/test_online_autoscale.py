@@ -143,6 +143,8 @@ def test_az_monitor_writes_what_its_own_scripts_do(ml: MLClient, platform: Platf
     assert setting in [found["name"] for found in az("autoscale", "list")]
     until(lambda: az("metrics", "list", "--resource", target, "--metrics", "RequestsPerMinute")["value"][0][
         "timeseries"][0]["data"])  # fmt: skip
+    ever = az("metrics", "list", "--resource", target, "--interval", "1d", "--offset", "999999999d")
+    assert ever["timespan"].startswith("1970-01-01T00:00:00Z/")
     known = [found["name"]["value"] for found in az("metrics", "list-definitions", "--resource", target)]
     assert {"CpuUtilizationPercentage", "RequestLatency_P95", "DeploymentCapacity"} <= set(known)
     az("autoscale", "delete", "-n", setting)

@@ -162,7 +162,8 @@ def _timespan(call: Call) -> tuple[float, float]:
     if not text:
         since = until - timedelta(seconds=_HOUR_S)
     elif not end:
-        since = until - timedelta(seconds=clock.seconds(text, "timespan", _HOUR_S))
+        longest_s = until.timestamp()  # nothing was measured before 1970, nor can be said of the year 0
+        since = until - timedelta(seconds=min(clock.seconds(text, "timespan", _HOUR_S), longest_s))
     else:
         since, until = _moment(start), _moment(end)
     if since >= until:
