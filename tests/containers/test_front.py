@@ -33,9 +33,9 @@ echo through stdin | docker run --rm -i --network none acr7.azurecr.io/team/mine
 docker rmi acr7.azurecr.io/team/mine:1
 DOCKER_BUILDKIT=0 docker build -q --pull -t derived:1 derived
 docker run --rm --network none derived:1 /bin/busybox env
+docker rmi derived:1 acr7.azurecr.io/team/mine:1
 if docker pull acr7.azurecr.io/nothing:1; then exit 1; fi
 if docker push acr7.azurecr.io/nothing:1; then exit 1; fi
-docker images -q acr7.azurecr.io/team/mine
 az acr repository list -n acr7 --output tsv
 """
 
@@ -43,14 +43,16 @@ az acr repository list -n acr7 --output tsv
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[str]:
     """The docker daemon that is here, or one of the test's own, without a network. Skips the test without either."""
-    here = engines.daemon(os.environ)
+    busybox, here = shutil.which("busybox"), engines.daemon(os.environ)
+    if not busybox or subprocess.run(["ldd", busybox], capture_output=True).returncode == 0:
+        pytest.skip("there is no static busybox here to make an image of (apt-get install busybox-static)")
     if here and shutil.which("docker"):
         yield f"unix://{here}"
         return
     if Path("/sys/class/net/docker0").exists():
         pytest.skip("a docker daemon is here that DOCKER_HOST does not name: another would take its network away")
-    if not shutil.which("dockerd") or not shutil.which("docker") or not shutil.which("busybox") or os.geteuid() != 0:
-        pytest.skip("no docker daemon can be started here (apt-get install docker.io busybox-static; root)")
+    if not shutil.which("dockerd") or not shutil.which("docker") or os.geteuid() != 0:
+        pytest.skip("no docker daemon can be started here (apt-get install docker.io; root)")
     (tmp_path / "d").mkdir()
     address = f"unix://{tmp_path}/d/s"
     limits = ("--default-ulimit", "nofile=1024:4096", "--default-ulimit", "nproc=4096:4096")
