@@ -12,6 +12,7 @@ from lazulite.studio.visit import Visit, act
 
 PAGE = 100
 _CHOICE = 2
+_GUID_LETTERS = 36  # of one that says nothing to people: what a program signs in as
 
 
 def listing(visit: Visit, kind: str, path: str, *, empty: Html, heading: str, actions: Child = None) -> Html:
@@ -94,7 +95,8 @@ def about(visit: Visit, version: JsonObject, *pairs: tuple[str, Child]) -> Html:
 
 
 def _by(system: JsonObject) -> str:
-    return f" by {system['createdBy']}" if system.get("createdBy") else ""
+    who = str(system.get("createdBy") or "")
+    return f" by {who}" if 0 < len(who) < _GUID_LETTERS else ""
 
 
 def reference(label: str) -> Html:

@@ -115,4 +115,4 @@ def _results(found: Run) -> Html | None:
 
 def _table(found: Run, uri: str, one: Entry) -> Html:
     at = places.below(uri, one.name)
-    return div(s.muted(one.name), files.preview(found.visit, places.find(found.visit, at), at))
+    return div(s.muted(one.name), files.preview(found.visit, places.find(found.visit, at), at, may_name=False))

@@ -91,7 +91,10 @@ def show(visit: Visit) -> Shown:
     name = visit.call.ids["name"]
     active = [one for one in records.listed(visit, records.Wanted("active")) if one["target"] == name]
     if name == "serverless":
-        return name, join(s.title(name, s.muted("this machine")), _jobs(visit, active))
+        return name, join(
+            s.title(name, s.muted("this machine"), above=a("Compute", href=visit.link("/compute"))),
+            _jobs(visit, active),
+        )
     body = visit.api.get(f"computes/{segment(name)}")
     properties = body["properties"]
     inner = properties.get("properties") or {}

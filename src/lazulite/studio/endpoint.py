@@ -112,7 +112,7 @@ def overview(found: Endpoint) -> Html:
     rows = [_deployment(found, one) for one in found.deployments]
     nothing = s.empty("No deployment yet.", "lazulite online-deployment create -f deployment.yml")
     main = [
-        *(_failure(one) for one in found.deployments),
+        *(_failure(found, one) for one in found.deployments),
         s.card(
             "Deployments",
             s.grid(["Name", "State", "Model", "Size", "Instances", ""], rows, empty=nothing),
@@ -163,12 +163,13 @@ def _model(found: Endpoint, model: str) -> Child:
     return a(label, href=found.visit.link(f"/model/{segment(label)}/details"))
 
 
-def _failure(one: JsonObject) -> Html | None:
+def _failure(found: Endpoint, one: JsonObject) -> Html | None:
     error = one["properties"].get("provisioningError")
     if not error:
         return None
     message, _, rest = str(error.get("message") or "").partition("\n")
-    return div(strong(f"{one['name']}: {message}"), pre(rest) if rest else None, class_="notice bad")
+    log = a("All that it printed", href=found.link(tab="logs", deployment=one["name"]))
+    return div(strong(f"{one['name']}: {message}"), pre(rest) if rest else None, div(log), class_="notice bad")
 
 
 def _making(found: Endpoint, one: JsonObject) -> Html:

@@ -146,8 +146,11 @@ def _offers(visit: Visit, uri: str, path: Path, more: Child) -> Html:
     return div(s.muted(s.size(path.stat().st_size)), more, save, class_="actions")
 
 
-def preview(visit: Visit, path: Path, uri: str) -> Html:
-    """Shows a file as what it is, as far as that can be done without running anything of it."""
+def preview(visit: Visit, path: Path, uri: str, *, may_name: bool = True) -> Html:
+    """Shows a file as what it is, as far as that can be done without running anything of it.
+
+    may_name: whether the first row of a table may be its columns' names.
+    """
     name, source = path.name.lower(), places.raw(visit, uri)
     if places.is_image(name):
         return div(img(src=source, alt=path.name), class_="preview")
@@ -166,7 +169,8 @@ def preview(visit: Visit, path: Path, uri: str) -> Html:
     if not encoding:
         return _hexadecimal(head[:512])
     if name.endswith((".csv", ".tsv")):
-        return _table(_csv(head[:_TEXT_BYTES].decode(encoding, "replace"), name, is_all=size <= _TEXT_BYTES))
+        rows = _csv(head[:_TEXT_BYTES].decode(encoding, "replace"), name, is_all=size <= _TEXT_BYTES)
+        return _table(rows, may_name=may_name)
     if size > _TEXT_BYTES or name.endswith(".log") or "log" in Path(name).stem:
         return logs.viewer(logs.of_file(visit, uri))
     text = head.decode(encoding, "replace")
@@ -207,11 +211,11 @@ def _csv(text: str, name: str, *, is_all: bool) -> tabular.Rows:
     return tabular.Rows([], rows[:_ROWS], note)
 
 
-def _table(rows: tabular.Rows) -> Html:
+def _table(rows: tabular.Rows, *, may_name: bool = True) -> Html:
     if not rows.rows and not rows.names:
         return join(s.muted(rows.note or "No rows."), s.shell(rows.command) if rows.command else None)
     names, body = rows.names, rows.rows
-    if not names and not any(map(_is_number, body[0])):  # a first row of words alone names the columns
+    if may_name and not names and not any(map(_is_number, body[0])):  # a first row of words alone names the columns
         names, body = body[0], body[1:]
     names = names or [str(number + 1) for number in range(max(map(len, body)))]
     figures = {at for at in range(len(names)) if body and all(_is_number(row[at]) for row in body if at < len(row))}
@@ -220,7 +224,7 @@ def _table(rows: tabular.Rows) -> Html:
         return [s.figure(cell) if at in figures else cell for at, cell in enumerate(row)]
 
     nothing = s.muted(f"Columns: {', '.join(names)}; no rows.")
-    table = s.grid(cells(names), [s.row(*cells(row)) for row in body], class_="dense", empty=nothing)
+    table = s.grid(cells(names), [s.row(*cells(row)) for row in body], class_="dense data", empty=nothing)
     return join(s.muted(rows.note) if rows.note else None, table)
 
 

@@ -12,7 +12,7 @@ from lazulite.http.call import JsonObject
 from lazulite.ids import parse_asset
 from lazulite.studio import curves, files, job_acts, jobs, logged, logs, places, records, variables
 from lazulite.studio import shown as s
-from lazulite.studio.html import Child, Html, a, div, join, strong
+from lazulite.studio.html import Child, Html, a, div, join, span, strong
 from lazulite.studio.run import Run
 
 # Where a run's logs are, of all that it has. Source: azure-ai-ml 1.35.2 constants/_jobs.py, JobLogPattern.
@@ -23,6 +23,7 @@ _SPENT: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("lazulite.cpu_seconds", "Processor time", lambda text: s.duration(float(text))),
     ("lazulite.peak_memory_bytes", "Most memory", lambda text: s.size(int(text))),
 )
+_BEFORE = ("NotStarted", "Queued", "Preparing", "Provisioning", "Starting")  # a job's command and services run
 _IS_ASSET = re.compile(r"/(?P<kind>data|models)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$", re.IGNORECASE)
 _NAMES_FILE = re.compile(r"(?!.*\.\.)[\w][\w./-]*")
 _IS_PATH = re.compile(r"azureml://|https?://|wasbs?://|abfss?://")
@@ -103,16 +104,19 @@ def services_of(found: Run) -> Html | None:
         return None
     far = "They answer on the platform's own machine: from elsewhere, forward their ports."
     hint = s.muted(far) if found.visit.parts.settings.is_exposed else None
-    return s.card("Services", s.grid(["Name", "Type", "State", "Where", ""], rows), hint, class_="flush")
+    return s.card(
+        "Services", s.grid(["Name", "Type", "State", span("Where", class_="wide-only"), ""], rows), hint, class_="flush"
+    )
 
 
 def _service(found: Run, name: str, one: JsonObject) -> Html:
-    has_begun = found.is_over or found.status in ("Running", "Finalizing")
-    state = str(one.get("status") or "Not started") if has_begun else "To come"
+    state = "To come" if found.status in _BEFORE else str(one.get("status") or "Not started")
     address = str(one.get("endpoint") or "") if state == "Running" else ""
     where = s.mono(urlsplit(address).netloc) if address else s.muted("–")  # what follows may hold its token
     opened = a("Open", href=address, target="_blank", rel="noreferrer", class_="button") if address else None
-    return s.row(strong(name), s.muted(one["jobServiceType"]), s.badge(state), where, opened, key=name)
+    return s.row(
+        strong(name), s.muted(one["jobServiceType"]), s.badge(state), span(where, class_="wide-only"), opened, key=name
+    )
 
 
 def code_of(found: Run) -> Html:

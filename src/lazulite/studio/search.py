@@ -24,9 +24,10 @@ _KINDS = (
 
 
 def get(visit: Visit) -> Reply:
-    """Answers `{found: [{words, kind, link}]}`: the pages first whose name fits, then jobs, then all else."""
+    """Answers `{found: [{words, kind, link}]}`: what has that very name first, then pages, jobs, all else."""
     words = visit.asked("q").strip().lower()
     found = [*_pages(visit, words), *_found(visit, words)] if words else [*_pages(visit, ""), *_jobs(visit, "")]
+    found.sort(key=lambda one: one["words"].lower() != words)
     return Reply({"found": found[:_MOST]})
 
 
