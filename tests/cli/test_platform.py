@@ -11,6 +11,8 @@ import psutil
 import pytest
 
 from lazulite.cli import lock
+from lazulite.containers.boxes import Box, Boxes
+from lazulite.engine import processes
 
 
 def started(cli, *words, **variables):
@@ -49,6 +51,14 @@ def test_detached_it_answers_when_the_command_returns_and_is_found_until_it_is_d
     assert "No platform is up" in own_cli.refused("status", code=3)
     assert not own_cli.platform.settings.sockets.exists(), "nothing is left where temporary files are"
     assert own_cli.text("down") == f"No platform is up on {own_cli.platform.home}.\n"
+
+
+def test_down_names_the_local_containers_that_go_on(own_cli):
+    own_cli.text("up", "--detach")
+    boxes = Boxes(own_cli.platform.settings)
+    box = boxes.create(Box("", "digits.blue", "digits:blue", sys.executable, {}, {}, (), "2026-01-01T00:00:00Z"))
+    with processes.locked(boxes.folder(box)):
+        assert "Local containers go on, as docker's do: digits.blue." in own_cli.text("down")
 
 
 def test_a_second_one_on_the_home_says_who_holds_it(own_cli):

@@ -11,6 +11,7 @@ from lazulite import clock, settings
 from lazulite.cli import late, lock, ports, process
 from lazulite.cli.grammar import HOME, OUTPUT, Arguments, Command, Group, Json, flag
 from lazulite.cli.lock import Running
+from lazulite.containers.boxes import Boxes
 from lazulite.errors import Conflict, LazuliteError, NotFound, Unavailable
 from lazulite.identity import doors
 from lazulite.serving.gateway import control
@@ -106,6 +107,10 @@ def _down(arguments: Arguments) -> None:
         )
     left = "Its endpoints go on serving." if arguments.keep_endpoints else "Its endpoints come back with the next one."
     print(f"The platform of {own.home}, pid {running.pid}, is down. {left}")
+    boxes = Boxes(own)
+    if local := [box.name for box in boxes.all() if boxes.is_running(box)]:
+        print(f"Local containers go on, as docker's do: {', '.join(local)}.")
+        print("  end them  lazulite run -- docker rm -f NAME, or online_endpoints.begin_delete(ENDPOINT, local=True)")
 
 
 def _endpoints_serve(own: Settings) -> bool:
