@@ -1,6 +1,6 @@
 """Reads the fields of JSON bodies by the type they must have. A path such as `properties.tags` names key and place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lazulite.errors import BadRequest
@@ -22,6 +22,13 @@ def nested(holder: Mapping[str, Any], path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"{path} must be an object, but is {_shown(value)}.", target=path)
     return value
+
+
+def objects(holder: Mapping[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the objects of an object by name; those that are null are left out. A name may have dots in it."""
+    for name, value in nested(holder, path).items():
+        if value is not None:
+            yield name, nested({name.rpartition(".")[2]: value}, f"{path}.{name}")
 
 
 def texts(holder: Mapping[str, Any], path: str) -> dict[str, str]:

@@ -86,6 +86,8 @@ def test_tensorflow_has_as_many_workers_as_nodes_unless_it_says_otherwise():
             "distribution.processCountPerInstance",
             {"distribution": {"distributionType": "Mpi", "processCountPerInstance": -1}},
         ),
+        ("services.x", {"services": {"x": "JupyterLab"}}),
+        ("services.x.jobServiceType", {"services": {"x": {"jobServiceType": ["JupyterLab"]}}}),
         ("inputs", {"inputs": []}),
         ("inputs.x", {"inputs": {"x": "0.1"}}),
         ("inputs.9x", {"inputs": {"9x": {"jobInputType": "literal", "value": "1"}}}),

@@ -1,6 +1,6 @@
 """Interactive services of jobs: programs of the job's environment beside its command, each on a port of this machine.
 
-Source: azure-ai-ml 1.35.2 entities/_job/job_service.py.
+Source: azure-ai-ml 1.35.2 entities/_job/job_service.py; JUPYTER_TOKEN: jupyter_server auth/identity.py.
 """
 
 import json
@@ -32,38 +32,47 @@ class InteractiveProgram:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a kind of service is started. path: behind the address of its port."""
+    """How a kind of service is started. path: behind the address of its port; token_variable: has its secret, if any.
+
+    A secret is none of the flags: everybody on this machine sees those.
+    """
 
     program: str
-    flags: Callable[[InteractiveProgram, int, str], Sequence[str]]
+    flags: Callable[[InteractiveProgram, int], Sequence[str]]
     path: Callable[[str], str] = lambda token: "/"
+    token_variable: str = ""
 
 
-def _tensorboard(service: InteractiveProgram, port: int, token: str) -> Sequence[str]:
+def _tensorboard(service: InteractiveProgram, port: int) -> Sequence[str]:
     return ("--logdir", service.logs, "--host", _HOST, "--port", str(port))
 
 
-def _jupyter(service: InteractiveProgram, port: int, token: str) -> Sequence[str]:
-    own = ("--no-browser", "--allow-root", f"--ip={_HOST}", f"--port={port}")
-    return (*own, "--ServerApp.root_dir=.", f"--IdentityProvider.token={token}")
+def _jupyter(service: InteractiveProgram, port: int) -> Sequence[str]:
+    return ("--no-browser", "--allow-root", f"--ip={_HOST}", f"--port={port}", "--ServerApp.root_dir=.")
 
 
 # Those without a way to start them are not done here.
 KINDS: Mapping[str, _Kind | None] = {
     "TensorBoard": _Kind("tensorboard", _tensorboard),
-    "JupyterLab": _Kind("jupyter-lab", _jupyter, lambda token: f"/lab?token={token}"),
+    "JupyterLab": _Kind("jupyter-lab", _jupyter, lambda token: f"/lab?token={token}", "JUPYTER_TOKEN"),
     "SSH": None,
     "VSCode": None,
 }
 
 
-def read(name: str, given: Mapping[str, Any]) -> InteractiveProgram | None:
-    """Reads one of a body's services; None for what is no interactive one, as those that Azure adds to all jobs."""
-    kind = given.get("jobServiceType")
+def read(properties: Mapping[str, Any]) -> tuple[InteractiveProgram, ...]:
+    """Reads the interactive ones of a body's `services`, of any jobType. Raises BadRequest naming the wrong field."""
+    found = (_read(name, one) for name, one in fields.objects(properties, "properties.services"))
+    return tuple(one for one in found if one)
+
+
+def _read(name: str, given: Mapping[str, Any]) -> InteractiveProgram | None:
+    """Returns None for what is no interactive one, as those that Azure adds to all jobs."""
+    kind = fields.text(given, f"properties.services.{name}.jobServiceType")
     if kind not in KINDS:
         return None
     logs = fields.texts(given, f"properties.services.{name}.properties").get("logDir")
-    return InteractiveProgram(name, str(kind), logs or ".")
+    return InteractiveProgram(name, kind, logs or ".")
 
 
 def chosen(
@@ -91,8 +100,10 @@ def _why_not(service: InteractiveProgram, environment: Environment, has_network:
     return ""
 
 
-def plan(folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: Sequence[int]) -> list[dict[str, str]]:
-    """Returns what the guest starts beside the command, `{"command", "log"}` each, and notes where they will answer.
+def plan(folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: Sequence[int]) -> list[dict[str, Any]]:
+    """Returns what the guest starts beside the command, and notes where they will answer.
+
+    One is `{"command", "log", "variables"}`.
 
     folder: the job's; logs: the folder for what they print.
     """
@@ -100,8 +111,10 @@ def plan(folder: Path, logs: Path, wanted: Sequence[InteractiveProgram], ports: 
     for number, (one, port) in enumerate(zip(wanted, ports, strict=True)):
         kind, token = KINDS[one.kind], secrets.token_hex(24)
         assert kind
-        command = shlex.join((kind.program, *kind.flags(one, port, token)))
-        planned.append({"command": f"exec {command}", "log": str(logs / f"service_{number}.log")})
+        command = shlex.join((kind.program, *kind.flags(one, port)))
+        variables = {kind.token_variable: token} if kind.token_variable else {}
+        log = str(logs / f"service_{number}.log")
+        planned.append({"command": f"exec {command}", "log": log, "variables": variables})
         told[one.name] = {"endpoint": f"http://{_HOST}:{port}{kind.path(token)}", "port": port}
     if told:
         once.replace(folder / _FILE, json.dumps(told).encode())

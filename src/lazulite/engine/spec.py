@@ -116,11 +116,11 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
         instance_type=fields.text(resources, "properties.resources.instanceType"),
         nodes=nodes,
         distribution=_distribution(fields.nested(properties, "properties.distribution"), nodes),
-        inputs=tuple(_input(name, one) for name, one in _entries(properties, "inputs")),
+        inputs=tuple(_input(name, one) for name, one in fields.objects(properties, "properties.inputs")),
         outputs=outputs_of(properties),
         variables=_variables(properties),
         timeout_s=_timeout_s(fields.nested(properties, "properties.limits")),
-        services=tuple(filter(None, (services.read(name, one) for name, one in _entries(properties, "services")))),
+        services=services.read(properties),
     )
     bindings.bind(spec.command, spec.names, "command")
     return spec
@@ -128,14 +128,9 @@ def spec_of(properties: Mapping[str, Any]) -> JobSpec:
 
 def outputs_of(properties: Mapping[str, Any]) -> tuple[Output, ...]:
     """Reads the outputs of a body of any jobType. Raises BadRequest naming the field that cannot be right."""
-    return tuple(_output(name, one) for name, one in _entries(properties, "outputs") if name != "default")
-
-
-def _entries(properties: Mapping[str, Any], field: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Yields the objects of an object by name; those that are null are left out. A name may have dots in it."""
-    for name, one in fields.nested(properties, f"properties.{field}").items():
-        if one is not None:
-            yield name, fields.nested({name.rpartition(".")[2]: one}, f"properties.{field}.{name}")
+    return tuple(
+        _output(name, one) for name, one in fields.objects(properties, "properties.outputs") if name != "default"
+    )
 
 
 def _choice(value: Any, known: Iterable[str], field: str) -> str:

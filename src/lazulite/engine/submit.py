@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite import fields
-from lazulite.engine import computes, kinds, sources, states
+from lazulite.engine import computes, kinds, services, sources, states
 from lazulite.engine.courses import STEP, NewJob, Scene
 from lazulite.engine.kinds import Leaf
 from lazulite.engine.sources import Sources
@@ -69,6 +69,7 @@ def accept(connection: Connection, home: Path, workspace: WorkspaceId, new: NewJ
     kind = kinds.find(kind_name)
     _check_length(new.name, _MOST_CHARACTERS if isinstance(kind, Leaf) else _MOST_CHARACTERS_OF_PARENTS)
     kept = {name: value for name, value in new.body.items() if name not in (*OF_THE_RUN, *READ_ONLY)}
+    services.read(kept)  # nobody starts those of a pipeline, but everybody who lists jobs reads them
     if not isinstance(kind, Leaf):
         body = kind.accept(_scene(connection, home, workspace), new.name, kept, ())
         return Accepted(new, workspace, kind_name, kind.run_type, body)

@@ -72,7 +72,7 @@ class Job:
             if not self._is_canceled:
                 self._ranks[_start(self._plan, rank)] = number
         for service in self._plan["services"] if not self._is_canceled else ():
-            _start({**self._plan, "command": service["command"]}, {"log": service["log"], "variables": {}})
+            _start({**self._plan, "command": service["command"]}, service)
         self._kills_before = family.kills_for_memory()  # slow to read, and nothing is killed within a millisecond
         if self._is_canceled:  # maybe before any of them was started
             self._stop("canceled")
