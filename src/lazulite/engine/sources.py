@@ -127,8 +127,18 @@ class _Look:
 
 
 def is_elsewhere(home: Path, uri: str) -> bool:
-    """Tells whether a URI is a web address, or a blob's, that does not lie in storage here."""
-    parts = urlsplit(web_form(uri))
+    """Tells whether a URI is a web address, or a blob's, that does not lie in storage here.
+
+    Raises BadRequest for one that can be no address.
+    """
+    try:
+        parts = urlsplit(web_form(uri))
+        _ = parts.port  # what is no port is told when it is read
+    except ValueError as error:
+        raise BadRequest(
+            f'"{uri}" cannot be an address: {error}.',
+            hint="Write it as https://HOST/PATH or https://HOST:PORT/PATH, with a port of 1 to 65535.",
+        ) from error
     if parts.scheme not in ("http", "https") or "/_blob/" in parts.path:
         return False
     account = host_account(parts.hostname or "")
