@@ -1,5 +1,6 @@
 """`lazulite serve` as a user has it: a terminal, an editor that saves, a client."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from lazulite.cli import ports
+from lazulite.cli.serve import Crew
 from tests.conftest import free_port
 
 WITHIN_S = 30
@@ -154,6 +156,12 @@ def test_a_script_that_takes_too_long_is_answered_for_and_left_or_replaced(serve
     assert served.ask()[2] == before
     assert served.ask(body=b"deaf")[0] == 500
     assert served.ask()[2] not in (before, b"")
+
+
+def test_a_worker_that_is_being_replaced_is_not_called_off():
+    crew = Crew((), ())
+    asyncio.run(crew.call_off(Path("gone.sock")))
+    assert not crew.has_given_up
 
 
 def test_what_flags_do_not_say_the_environment_does_and_then_a_config_file(served):

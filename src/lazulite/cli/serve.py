@@ -68,13 +68,16 @@ class Crew:
                 self._changed.notify()
 
     async def call_off(self, address: Path) -> None:
-        """Has a worker leave what it is at; where it does not, all are started again."""
-        worker = next(worker for worker in self._workers if worker.spec.socket == address)
+        """Has a worker leave what it is at; where it does not, all are started again. Those that go are left alone."""
+        worker = next((worker for worker in self._workers if worker.spec.socket == address), None)
+        if not worker or not self._is_settled:
+            return
         try:
             os.kill(worker.pid, signal.SIGUSR1)
             await asyncio.wait_for(_greeting(address), _LEAVES_WITHIN_S)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-            self._is_stuck = True
+            if self._is_settled and worker in self._workers:  # else its successor would be called stuck
+                self._is_stuck = True
         else:
             await self.give_back(address)
 
