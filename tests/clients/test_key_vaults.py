@@ -47,6 +47,19 @@ def test_a_secret_has_versions_and_goes_for_good(vault: str) -> None:
     assert not list(client(f"{vault}x").list_properties_of_secrets()), "another vault has its own"
 
 
+def test_lists_come_page_by_page(vault: str) -> None:
+    secrets = client(vault)
+    for name in ("c", "a", "b", "a"):
+        secrets.set_secret(name, "x")
+    pages = [[one.name for one in page] for page in secrets.list_properties_of_secrets(max_page_size=2).by_page()]
+    assert pages == [["a", "b"], ["c"]]
+    versions = secrets.list_properties_of_secret_versions("a", max_page_size=1).by_page()
+    assert [len(list(page)) for page in versions][:2] == [1, 1]
+    with pytest.raises(HttpResponseError, match="from 1 to 25") as refused:
+        list(secrets.list_properties_of_secrets(max_page_size=26))
+    assert refused.value.status_code == 400
+
+
 def test_who_has_no_token_is_told_where_to_get_it_and_nonsense_is_refused(vault: str) -> None:
     address = f"https://{vault}.vault.azure.net/secrets"
     answer = requests.get(address, timeout=30)

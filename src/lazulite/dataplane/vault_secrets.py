@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from lazulite import fields
 from lazulite.errors import BadRequest, Forbidden, LazuliteError, NotFound, Unauthorized
 from lazulite.http import stack
+from lazulite.http.addresses import next_link
 from lazulite.http.call import Call, JsonObject, Reply
 from lazulite.http.parts import Parts
 from lazulite.http.routes import Route
@@ -23,6 +24,7 @@ from lazulite.store.resources import Place, Resource
 
 AUDIENCE = "https://vault.azure.net"
 _KIND = "vaults/secrets"
+_PAGE = 25  # Source: learn.microsoft.com/rest/api/keyvault/secrets/get-secrets, maxresults
 _NAME = re.compile(r"^[0-9a-zA-Z-]{1,127}$")
 _VALUE_LIMIT_BYTES = 25 << 10  # Source: learn.microsoft.com/azure/key-vault/secrets/about-secrets
 # Where clients are sent for a token. Source: azure-keyvault-secrets, ChallengeAuthPolicy.
@@ -82,19 +84,31 @@ def patch(call: Call, parts: Parts) -> Reply:
 
 
 def list_secrets(call: Call, parts: Parts) -> Reply:
-    """Lists the secrets of a vault without their values."""
+    """Lists the secrets of a vault without their values, by name: each as its newest version is."""
+    size, after = _page_size(call), call.query.get("$skiptoken", "")
     with parts.db.read() as connection:
-        scope = _place(call, "").scope
-        names = [row.place.name for row in resources.containers(connection, scope, _KIND)]
-        rows = [resources.versions(connection, scope, _KIND, name, limit=1)[0] for name in names]
-    return Reply({"value": [_shown(row, call, with_version=False) for row in rows], "nextLink": None})
+        rows = resources.newest(connection, _place(call, "").scope, _KIND, after=after, limit=size)
+    more = next_link(call, **{"$skiptoken": rows[-1].place.name.lower()}) if len(rows) == size else None
+    return Reply({"value": [_shown(row, call, with_version=False) for row in rows], "nextLink": more})
 
 
 def list_versions(call: Call, parts: Parts) -> Reply:
     """Lists the versions of a secret without their values, newest first."""
+    size, before = _page_size(call), call.query.get("$skiptoken", "0")
+    if not before.isdecimal() or len(before) > 18:
+        raise BadRequest("$skiptoken must be one that was given out here.", code="BadParameter")
+    scope, name = _place(call, "").scope, call.ids["name"]
     with parts.db.read() as connection:
-        rows = resources.versions(connection, _place(call, "").scope, _KIND, call.ids["name"])
-    return Reply({"value": [_shown(row, call) for row in rows], "nextLink": None})
+        rows = resources.versions(connection, scope, _KIND, name, before=int(before), limit=size)
+    more = next_link(call, **{"$skiptoken": rows[-1].sequence}) if len(rows) == size else None
+    return Reply({"value": [_shown(row, call) for row in rows], "nextLink": more})
+
+
+def _page_size(call: Call) -> int:
+    text = call.query.get("maxresults", str(_PAGE))
+    if not (text.isdecimal() and len(text) < 3 and 1 <= int(text) <= _PAGE):
+        raise BadRequest(f"maxresults must be from 1 to {_PAGE}, but is {text[:40]!r}.", code="BadParameter")
+    return int(text)
 
 
 def delete(call: Call, parts: Parts) -> Reply:

@@ -178,6 +178,15 @@ def versions(
     return _page(connection, query.order_by(resources.c.sequence.desc()), limit)
 
 
+def newest(connection: Connection, scope: str, kind: str, *, after: str, limit: int) -> Sequence[Resource]:
+    """Lists the newest active version of each asset, by name in lower case. after: such a name to go on from."""
+    mine = _list(scope, kind, False).where(resources.c.version != "", resources.c.key > after)
+    last = mine.with_only_columns(func.max(resources.c.sequence)).group_by(resources.c.key)
+    chosen = last.order_by(resources.c.key).limit(limit)
+    query = select(resources).where(resources.c.sequence.in_(chosen.scalar_subquery()))
+    return _page(connection, query.order_by(resources.c.key), 0)
+
+
 def all_versions(
     connection: Connection, scope: str, kind: str, *, before: int = 0, limit: int = 0
 ) -> Sequence[Resource]:
