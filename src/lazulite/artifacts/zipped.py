@@ -33,7 +33,8 @@ def pieces(folder: Path) -> Iterator[bytes]:
     sink, root = _Sink(), folder.resolve()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for path in _files(root):
-            about = zipfile.ZipInfo.from_file(path, path.relative_to(root), strict_timestamps=False)
+            name = os.fsencode(path.relative_to(root)).decode("utf-8", "replace")  # archives have names in UTF-8 only
+            about = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
             with path.open("rb") as file, archive.open(about, "w", force_zip64=True) as into:
                 while piece := file.read(_PIECE_BYTES):
                     into.write(piece)
