@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import yaml
 from azure.ai.ml import (
@@ -60,17 +60,19 @@ class _Noun(NamedTuple):
     update: str = "create_or_update"
 
 
-def _load_batch_deployment(source: str | None = None, params_override: Any = None) -> Any:
+def _load_batch_deployment(source: str | IO[str] | None = None, params_override: Any = None, **more: Any) -> Any:
     """Reads a deployment as the client's class for its `type` does; without one it is a model's, as it once was.
 
     Source: azure-cli-extensions, src/machinelearningservices, batch_deployment.py; azure-ai-ml 1.35.2,
     _schema/_deployment/batch: only `type: model` has settings of its own.
     """
-    said = yaml.safe_load(Path(source).read_text(encoding="utf-8")) if source else {}
+    text = Path(source).read_text(encoding="utf-8") if isinstance(source, str) else source.read() if source else ""
+    said = yaml.safe_load(text)
     kind = {field: value for one in params_override or [] for field, value in one.items()}.get("type")
     kind = kind or (said.get("type") if isinstance(said, dict) else None)
     load: Callable[..., Any] = _DEPLOYMENTS.get(str(kind), load_batch_deployment)
-    return load(source=source, params_override=params_override)
+    again = source if isinstance(source, str) or source is None else io.StringIO(text)
+    return load(source=again, params_override=params_override, **more)
 
 
 _DEPLOYMENTS: Mapping[str, Callable[..., Any]] = {
