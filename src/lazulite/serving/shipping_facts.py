@@ -1,6 +1,11 @@
 """Gathers what is looked at before a workspace ships: rows, sizes of what was uploaded, what environments ask for."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,7 @@ from lazulite.serving.gateway import control
 from lazulite.serving.shipped import Body, Folder, Named, Shipped, Used
 from lazulite.settings import Settings
 from lazulite.store import assets, datastores, resources
+from lazulite.store.db import Database
 from lazulite.store.resources import Place, Resource
 
 _JOBS_LOOKED_AT = 50
@@ -29,19 +35,38 @@ _CODES_LOOKED_AT = 200
 _BATCH = "batchEndpoints"
 
 
-def look(connection: Connection, settings: Settings, workspace: WorkspaceId) -> Shipped:
+def look(db: Database, settings: Settings, workspace: WorkspaceId) -> Shipped:
     """Gathers everything of a workspace that a rule may look at; its latest jobs and codes only.
 
     What cannot be read is left out: it is in nobody's way to Azure.
     """
-    home, scope = settings.home, workspace.scope
+    home = settings.home
+    with db.read() as connection:
+        rows, bodies = _rows(connection, workspace)
+        environments = dict(_environments(connection, home, workspace, bodies))
+        models = dict(_models(connection, home, workspace, bodies))
+        codes = dict(_codes(connection, home, workspace))
+    # What lies on the disk and what the gateway says may take its time: no connection is held meanwhile.
+    bound = {one.name.lower() for one in bind.bindings(home)}
+    return replace(
+        rows,
+        environments={reference: _used(home, found, bound) for reference, found in environments.items()},
+        models={reference: _size(path, kind) for reference, (path, kind) in models.items()},
+        codes={label: _size(path) for label, path in codes.items()},
+        counts=_counted(settings),
+        local_accounts=_accounts(home),
+    )
+
+
+def _rows(connection: Connection, workspace: WorkspaceId) -> tuple[Shipped, list[Any]]:
+    """Returns what rows alone tell, and the properties of all that may refer to something."""
+    scope = workspace.scope
     place = Place(f"{workspace.subscription}/{workspace.resource_group}".lower(), "workspaces", workspace.workspace)
     row = resources.get(connection, place)
     deployments = _children(connection, scope, wanted.DEPLOYMENTS)
     batches = _children(connection, scope, f"{_BATCH}/deployments")
     jobs = tuple(_jobs(connection, scope))
-    bodies = [body["properties"] for _, body in (*deployments, *batches)] + [job.properties for job in jobs]
-    return Shipped(
+    rows = Shipped(
         name=workspace.workspace,
         workspace=row.body if row else {},
         endpoints=tuple(_body(one) for one in resources.containers(connection, scope, wanted.ENDPOINTS)),
@@ -53,12 +78,8 @@ def look(connection: Connection, settings: Settings, workspace: WorkspaceId) -> 
         schedules=_named(resources.containers(connection, scope, "schedules")),
         datastores=_named(resources.containers(connection, scope, "datastores")),
         data=_named(resources.all_versions(connection, scope, "data")),
-        environments=dict(_environments(connection, home, workspace, bodies)),
-        models=dict(_models(connection, home, workspace, bodies)),
-        codes=dict(_codes(connection, home, workspace)),
-        counts=_counted(settings),
-        local_accounts=_accounts(home),
     )
+    return rows, [body["properties"] for _, body in (*deployments, *batches)] + [job.properties for job in jobs]
 
 
 def _body(row: Resource) -> Body:
@@ -89,18 +110,17 @@ def _jobs(connection: Connection, scope: str) -> Iterator[Named]:
 
 def _environments(
     connection: Connection, home: Path, workspace: WorkspaceId, bodies: list[Any]
-) -> Iterator[tuple[str, Used]]:
-    bound = {one.name.lower() for one in bind.bindings(home)}
+) -> Iterator[tuple[str, Registered]]:
     for reference in {str(body.get("environmentId") or "") for body in bodies} - {""}:
         try:
-            found = registered.find(connection, home, workspace, reference)
+            yield reference, registered.find(connection, home, workspace, reference)
         except LazuliteError:
             continue
-        context = _size(found.context) if found.context else None
-        yield (
-            reference,
-            Used(_label_of(found), found.body, _packages(home, found), context, found.name.lower() in bound),
-        )
+
+
+def _used(home: Path, found: Registered, bound: Set[str]) -> Used:
+    context = _size(found.context) if found.context else None
+    return Used(_label_of(found), found.body, _packages(home, found), context, found.name.lower() in bound)
 
 
 def _label_of(found: Registered) -> str:
@@ -125,28 +145,38 @@ def _package(line: str) -> str:
 
 def _models(
     connection: Connection, home: Path, workspace: WorkspaceId, bodies: list[Any]
-) -> Iterator[tuple[str, Folder]]:
+) -> Iterator[tuple[str, tuple[Path, str]]]:
     for reference in {body["model"] for body in bodies if isinstance(body.get("model"), str) and body["model"]}:
         try:
             row = assets.resolve(connection, parse_asset(reference, "models", workspace))
             path = locate(home, row.body["properties"]["modelUri"], datastores.reader(connection, workspace))
         except LazuliteError:
             continue
-        yield reference, _size(path, str(row.body["properties"].get("modelType") or ""))
+        yield reference, (path, str(row.body["properties"].get("modelType") or ""))
 
 
-def _codes(connection: Connection, home: Path, workspace: WorkspaceId) -> Iterator[tuple[str, Folder]]:
+def _codes(connection: Connection, home: Path, workspace: WorkspaceId) -> Iterator[tuple[str, Path]]:
     for row in resources.all_versions(connection, workspace.scope, "codes", limit=_CODES_LOOKED_AT):
         try:
             path = locate(home, row.body["properties"]["codeUri"], datastores.reader(connection, workspace))
         except LazuliteError:
             continue
-        yield _label(row), _size(path)
+        yield _label(row), path
 
 
 def _size(path: Path, kind: str = "") -> Folder:
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return Folder(len(files), sum(one.stat().st_size for one in files), kind)
+    sizes = tuple(_sizes(path))
+    return Folder(len(sizes), sum(sizes), kind)
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    """Returns the sizes of a file, or of a folder's; what is deleted meanwhile counts no more."""
+    inside = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    for one in itertools.chain((path,), inside):
+        with contextlib.suppress(OSError):
+            found = one.stat()
+            if stat.S_ISREG(found.st_mode):
+                yield found.st_size
 
 
 def _counted(settings: Settings) -> Mapping[str, Body]:

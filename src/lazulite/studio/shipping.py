@@ -48,8 +48,7 @@ def troubles(visit: Visit) -> list[Trouble]:
     """Looks at the workspace that the visit is about; finds nothing where there is none."""
     if not visit.workspace:
         return []
-    with visit.parts.db.read() as connection:
-        return shipping.troubles(shipping_facts.look(connection, visit.parts.settings, visit.workspace))
+    return shipping.troubles(shipping_facts.look(visit.parts.db, visit.parts.settings, visit.workspace))
 
 
 def told(visit: Visit) -> Reply:
