@@ -179,7 +179,7 @@ def test_a_folder_cannot_be_had_from_the_web(staged, web):
 @pytest.mark.parametrize("uri", ["http://x.invalid:99999/a.csv", "https://x.invalid:port/a.csv", "https://[x/a.csv"])
 def test_what_can_be_no_address_is_told_with_its_field(staged, home, uri):
     told = dataclasses.replace(home.settings, private_network=True)
-    with pytest.raises(BadRequest, match="inputs.d: .*cannot be an address: .*") as refused:
+    with pytest.raises(BadRequest, match=r"inputs\.d: .*cannot be an address: ") as refused:
         staged(told=told, **folder_input(uri=uri, kind="uri_file"))
     assert uri in refused.value.message and "65535" in refused.value.hint
 
