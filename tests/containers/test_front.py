@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lazulite import settings
 from lazulite.containers.front import Front
 from lazulite.environments import engines
 from lazulite.environments.engines import Engine
+from lazulite.serving import engine_images
 from tests.conftest import Platform
 
 # As users write it: nothing in it knows of Lazulite.
@@ -136,3 +138,50 @@ def test_what_is_of_others_is_handed_on_with_all_that_was_asked(tmp_path: Path) 
     finally:
         shutil.rmtree(chosen.sockets)
     assert heard == [f"GET {asked.replace('&force', '&force=')} HTTP/1.1\r\n"]
+
+
+def test_who_pulls_and_who_pushes_an_image_leaves_its_name_to_the_other_until_he_is_done(tmp_path: Path) -> None:
+    """What an engine's command is asked is written down; taking a name away fails."""
+    chosen = settings.read({}, home=tmp_path / "home")
+    heard, program = tmp_path / "heard", tmp_path / "docker"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {heard}\nsleep 0.1\n[ "$1" != rmi ]\n')
+    program.chmod(0o755)
+    engine, image = Engine(str(program), {}), "acr7.azurecr.io/team/mine"
+
+    async def daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with heard.open("a") as file:
+            file.write("push\n")
+        await asyncio.sleep(0.1)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsaid")
+        writer.close()
+
+    async def push(behind: Path) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(engines.front(chosen.sockets, behind))
+        writer.write(f"POST /v1.41/images/{image}/push?tag=latest HTTP/1.1\r\nhost: docker\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def ask() -> list[bytes]:
+        behind = chosen.make_sockets() / "d"
+        front = Front(chosen, engine, behind)
+        async with await asyncio.start_unix_server(daemon, behind):
+            await front.start()
+            try:
+                return await asyncio.gather(push(behind), push(behind))
+            finally:
+                front.close()
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            pulls = [pool.submit(engine_images.fetch, chosen, engine, image, "test", print) for _ in range(2)]
+            answers = asyncio.run(ask())
+            for pull in pulls:
+                pull.result()
+    finally:
+        shutil.rmtree(chosen.sockets)
+    assert [answer.count(b"HTTP/1.1") for answer in answers] == [1, 1]
+    words = heard.read_text().split()
+    groups = [words[at : at + 3] for at in range(0, len(words), 3)]
+    assert sorted(groups) == [["pull", "tag", "rmi"]] * 2 + [["tag", "push", "rmi"]] * 2

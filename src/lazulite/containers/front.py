@@ -107,13 +107,15 @@ class Front:
         if not tag:
             raise NotImplementedHere(f"All tags of {name} cannot be pushed at once.", hint="Name one.")
         here = engine_images.name_here(self._settings, name)
-        await asyncio.to_thread(engine_images.name, self._engine, f"{name}:{tag}", f"{here}:{tag}")
-        try:
-            query = (*request.query, ("tlsVerify", "false"))  # podman's word; docker takes 127.0.0.1 as it is
-            told = replace(request, path=f"{version}/images/{quote(here)}/push", query=query)
-            await self._hand_on(told.head(), None, reader, writer)
-        finally:
-            await asyncio.to_thread(engine_images.unname, self._engine, f"{here}:{tag}")
+        with contextlib.ExitStack() as held:
+            await asyncio.to_thread(held.enter_context, engine_images.alone(self._settings, f"{here}:{tag}"))
+            await asyncio.to_thread(engine_images.name, self._engine, f"{name}:{tag}", f"{here}:{tag}")
+            try:
+                query = (*request.query, ("tlsVerify", "false"))  # podman's word; docker takes 127.0.0.1 as it is
+                told = replace(request, path=f"{version}/images/{quote(here)}/push", query=query)
+                await self._hand_on(told.head(), None, reader, writer)
+            finally:
+                await asyncio.to_thread(engine_images.unname, self._engine, f"{here}:{tag}")
 
     async def _pull(self, request: _Request, writer: asyncio.StreamWriter) -> None:
         image, tag = request.asked("fromImage"), request.asked("tag")

@@ -4,7 +4,10 @@ Those of the workspace's registry, `{acr}.azurecr.io`, are in this home: engines
 authority, so they are pulled by this machine's own name, or built of their recipe, and given their real name.
 """
 
-from collections.abc import Callable
+import contextlib
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lazulite.environments import dockerfile, images, registered
@@ -63,10 +66,20 @@ def fetch(settings: Settings, engine: Engine, image: str, who: str, log: Log) ->
         _build(settings, engine, recipe, image, who, log)
         return
     here = name_here(settings, image)
-    _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), here], log)
-    if "@" not in image:  # a digest is no name that could be given
-        name(engine, here, image)
-    unname(engine, here)
+    with alone(settings, here):
+        _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), here], log)
+        if "@" not in image:  # a digest is no name that could be given
+            name(engine, here, image)
+        unname(engine, here)
+
+
+@contextlib.contextmanager
+def alone(settings: Settings, here: str) -> Iterator[None]:
+    """Waits until nobody else of this home uses a name of `name_here`, which whoever is done takes from the engine."""
+    hashed = hashlib.sha256(images.full_name(here).encode()).hexdigest()[:16]
+    with (settings.make_sockets() / f"image-{hashed}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def name(engine: Engine, image: str, other: str) -> None:
@@ -75,8 +88,8 @@ def name(engine: Engine, image: str, other: str) -> None:
 
 
 def unname(engine: Engine, image: str) -> None:
-    """Takes a name from an engine's image."""
-    _step(engine, ["rmi", image], _unheard)
+    """Takes a name from an engine's image, if it can be: one that stays is in nobody's way."""
+    commands.run([engine.program, "rmi", image], engine.variables, _unheard)
 
 
 def _unheard(line: str) -> None:
