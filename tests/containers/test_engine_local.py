@@ -123,14 +123,15 @@ def test_docker_builds_tags_and_pushes_what_a_deployment_then_names(platform: Pl
         pytest.skip("the docker command is not installed here")
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     (folder / "Dockerfile").write_text(
-        textwrap.dedent(f"""
-        FROM python:{minor}-slim
+        textwrap.dedent("""
+        ARG TAG
+        FROM python:$TAG
         COPY requirements.txt .
         RUN pip install -r requirements.txt
         """)
     )
     (folder / "requirements.txt").write_text("six==1.17.0\n")
-    built = run(platform, folder, docker, "build", "-t", "detector:cpu", ".")
+    built = run(platform, folder, docker, "build", "--build-arg", f"TAG={minor}-slim", "-t", "detector:cpu", ".")
     assert built.returncode == 0, built.stdout + built.stderr
     for words in (("tag", "detector:cpu", "acr1.azurecr.io/detector:cpu"), ("push", "acr1.azurecr.io/detector:cpu")):
         done = run(platform, folder, docker, *words)

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from lazulite import __version__, clock
+from lazulite import __version__, clock, fields
 from lazulite.containers import shapes
 from lazulite.containers.boxes import Box, Boxes
 from lazulite.environments import built, images
@@ -99,10 +99,7 @@ class Engine:
     async def build(self, request: Request) -> Response:
         """Builds the environment that a Dockerfile asks for; streams what is said on the way."""
         asked = request.query_params
-        if asked.get("buildargs", "{}") not in ("{}", ""):
-            raise NotImplementedHere(
-                "--build-arg is not known here.", hint="Write the value into the Dockerfile's ARG."
-            )
+        arguments = fields.texts({"buildargs": json.loads(asked.get("buildargs") or "{}")}, "buildargs")
         context = tempfile.TemporaryFile()  # noqa: SIM115 - work closes it, in a thread of its own
         async for piece in request.stream():
             context.write(piece)
@@ -121,7 +118,7 @@ class Engine:
                     raise BadRequest(f"The build context is not a tar file: {error}.") from error
                 at = Path(folder) / dockerfile
                 for tag in tags:
-                    images.build(self._home, tag, Path(folder), at, say)
+                    images.build(self._home, tag, Path(folder), at, say, arguments)
             say(f"Successfully built {shapes.image_id(tags[0])[7:19]}")
             for tag in tags:
                 say(f"Successfully tagged {shapes.short_name(tag)}")

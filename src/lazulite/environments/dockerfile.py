@@ -108,8 +108,11 @@ def read(path: str, root: Path, base_of: BaseOf = no_base) -> Dockerfile:
 
 
 def set_arguments(file: Path, arguments: Mapping[str, str], log: Callable[[str], None]) -> None:
-    """Writes the values of `--build-arg` into a Dockerfile's ARGs, and says which of them it has not."""
-    text = file.read_text(encoding="utf-8") if arguments else ""
+    """Writes the values of `--build-arg` into a Dockerfile's ARGs, and says which of them it has not.
+
+    Raises BadRequest for a file that is not there.
+    """
+    text = _text(file.name, Place(file.name, None, file.parent, file.parent)) if arguments else ""
     for name, value in arguments.items():
         told = f"ARG {name}={shlex.quote(value)}".replace("\\", r"\\")
         text, count = re.subn(rf"(?im)^[ \t]*ARG[ \t]+{re.escape(name)}(?:=.*)?$", told, text)
