@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from lazulite.artifacts import refs
@@ -123,6 +124,36 @@ def test_links_out_of_the_container_are_not_walked(
     (tmp_path / "secret").write_bytes(b"x")
     (account.folder / "con" / "out").symlink_to(tmp_path)
     assert list(container.list_blobs()) == []
+
+
+def test_nothing_is_read_or_written_behind_links_out_of_the_container(
+    container: ContainerClient, account: Account, tmp_path: Path
+) -> None:
+    secret, folder = tmp_path / "secret", account.folder / "con"
+    secret.write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    container.upload_blob("own/x", b"mine")
+    (folder / "near").symlink_to("own")
+    (folder / "own" / "y").symlink_to("x")
+    (folder / "out").symlink_to(tmp_path)
+    (folder / "file").symlink_to(secret)
+    for name in ("near/x", "near/y"):  # as caches of models have them
+        assert container.download_blob(name).readall() == b"mine"
+    for name in ("file", "out/secret"):
+        blob = container.get_blob_client(name)
+        assert not blob.exists()
+        for refused in (blob.download_blob, blob.delete_blob, blob.get_blob_properties):
+            with pytest.raises(ResourceNotFoundError):
+                refused()
+        with pytest.raises(HttpResponseError):
+            container.get_blob_client("copy").start_copy_from_url(blob.url)
+    assert [one.name for one in container.list_blobs()] == ["own/x", "own/y"]
+    assert list(container.list_blobs("out/")) == list(container.walk_blobs("out/")) == []
+    for name in ("file", "out/secret", "out/empty/new"):
+        container.upload_blob(name, b"written")
+        assert container.download_blob(name).readall() == b"written"
+        container.delete_blob(name)
+    assert secret.read_bytes() == b"x" and list((tmp_path / "empty").iterdir()) == []
 
 
 def test_folder_markers_are_folders(container: ContainerClient, account: Account) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from lazulite.errors import BadRequest, InvalidName
+from lazulite.artifacts import links
+from lazulite.errors import BadRequest, Forbidden, InvalidName
 
 # Source: learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata.
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
@@ -75,7 +76,8 @@ def check_container_name(name: str) -> None:
 def blob_path(home: Path, account: str, container: str, name: str) -> Path:
     """Returns where the bytes of a blob stand, or where those of a folder of blobs do, whether they exist or not.
 
-    Raises InvalidName (400) for names that Azure or this file system cannot hold.
+    Raises InvalidName (400) for names that Azure or this file system cannot hold, Forbidden (403) where a link leads
+    there out of the container: a job may have left one.
     """
     folder = container_path(home, account, container)
     bare = name.rstrip("/")
@@ -85,6 +87,11 @@ def blob_path(home: Path, account: str, container: str, name: str) -> Path:
     plain = plain_path(str(folder), bare)
     odd = odd_path(odd_folder(str(storage_path(home)), account, container), name)
     if plain and not (odd and os.path.isfile(odd) and not os.path.isfile(plain)):
+        if links.leads_out(str(folder), plain):
+            raise Forbidden(
+                f'"{name}" in container "{container}" is, or lies behind, a link that leads out of the container.',
+                hint="Copy what it leads to in its place.",
+            )
         return Path(plain)
     if not odd:
         raise too_long(name)

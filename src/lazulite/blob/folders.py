@@ -25,7 +25,7 @@ def make_parents(storage: Storage, connection: Connection, ref: BlobRef) -> None
     names = ["/".join(parts[:count]) for count in range(1, len(parts))]
     known = index.are_directories(connection, ref, names) if names else set()
     for name in names:
-        path = refs.plain_path(storage.folder(ref), name)
+        path = storage.place(replace(ref, name=name))
         try:
             os.makedirs(path or "", exist_ok=True)
         except (FileNotFoundError, FileExistsError, NotADirectoryError):
@@ -79,7 +79,7 @@ def _rename_file(
 
 
 def _rename_directory(storage: Storage, source: BlobRef, target: BlobRef, check: Callable[[Blob | None], None]) -> None:
-    here, there = (refs.plain_path(storage.folder(ref), ref.name) for ref in (source, target))
+    here, there = (storage.place(ref) for ref in (source, target))
     inside = f"{target.name}/".startswith(f"{source.name}/") and source.container == target.container
     if not here or not there or inside:
         raise Conflict(f'"{source.name}" cannot be renamed to "{target.name}".', code="PathConflict")
@@ -114,7 +114,7 @@ def delete(storage: Storage, ref: BlobRef) -> None:
     doomed = storage.staging.new_path()
     with storage.db.write() as connection:
         try:
-            os.rename(refs.plain_path(storage.folder(ref), ref.name) or "", doomed)
+            os.rename(storage.place(ref) or "", doomed)
         except (FileNotFoundError, NotADirectoryError):
             raise refusals.path_not_found(ref.name) from None
         for name in odd:

@@ -88,7 +88,7 @@ def _names(storage: Storage, ref: BlobRef, prefix: str, delimiter: str, after: s
 def _files(storage: Storage, ref: BlobRef, walk: _Walk) -> Iterator[str]:
     """Walks the deepest folder that holds all that is wanted."""
     base = walk.prefix[: walk.prefix.rfind("/") + 1]
-    root = refs.plain_path(storage.folder(ref), base[:-1]) if base else storage.folder(ref)
+    root = storage.place(replace(ref, name=base[:-1])) if base else storage.folder(ref)
     return _folder(root, base, walk) if root else iter(())
 
 

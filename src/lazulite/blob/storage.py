@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lazulite import clock
-from lazulite.artifacts import files, refs
+from lazulite.artifacts import files, links, refs
 from lazulite.artifacts.files import Draft, Staging
 from lazulite.artifacts.refs import BlobRef
 from lazulite.blob import index, refusals
@@ -82,6 +82,15 @@ class Storage:
         """Returns the folder of those blobs of ref's container whose names no file can have."""
         return refs.odd_folder(self.root, ref.account, ref.container)
 
+    def place(self, ref: BlobRef) -> str | None:
+        """Returns the file of a blob's very name; None when none can, or a link on the way leaves the container.
+
+        A job may have left such a link. What lies behind it is neither read nor written.
+        """
+        folder = self.folder(ref)
+        path = refs.plain_path(folder, ref.name)
+        return None if path and links.leads_out(folder, path) else path
+
     def find(self, ref: BlobRef) -> Blob | None:
         """Returns a blob, None when there is none."""
         seen = self._look(ref)
@@ -124,8 +133,7 @@ class Storage:
         return _derived(ref.name, seen) if seen and seen.is_directory else None
 
     def _look(self, ref: BlobRef) -> _Seen | None:
-        folder = self.folder(ref)
-        plain = _stat(refs.plain_path(folder, ref.name))
+        plain = _stat(self.place(ref))
         if plain and not plain.is_directory:
             return plain
         return _stat(refs.odd_path(self.odd_folder(ref), ref.name)) or plain
@@ -212,7 +220,6 @@ class Change:
         self.blob = storage.find_within(connection, ref)
         self._steps: list[tuple[str, str]] = []  # (file put aside or "", place)
         self._storage = storage
-        self._folder = storage.folder(ref)
 
     def put(
         self,
@@ -247,7 +254,7 @@ class Change:
 
     def put_directory(self, headers: Mapping[str, str], metadata: Mapping[str, str]) -> Blob | None:
         """Makes the blob a directory, with its parents; None when a file is in the way of one."""
-        path = refs.plain_path(self._folder, self.ref.name)
+        path = self._storage.place(self.ref)
         try:
             if not path or (self.blob and self.blob.kind != DIRECTORY):
                 return None
@@ -292,7 +299,7 @@ class Change:
         return [kept for kept, _ in self._steps if kept]
 
     def _places(self) -> list[str]:
-        plain = refs.plain_path(self._folder, self.ref.name)
+        plain = self._storage.place(self.ref)
         odd = refs.odd_path(self._storage.odd_folder(self.ref), self.ref.name)
         return [path for path in (plain, odd) if path and os.path.isfile(path)]
 
@@ -312,7 +319,7 @@ class Change:
         return path
 
     def _move_to_name(self, draft: str) -> str:
-        plain = refs.plain_path(self._folder, self.ref.name)
+        plain = self._storage.place(self.ref)
         if plain and self._is_moved(draft, plain):
             return plain
         odd = refs.odd_path(self._storage.odd_folder(self.ref), self.ref.name)
@@ -347,7 +354,7 @@ class Change:
         parents = ["/".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
         kept = index.are_directories(self.connection, self.ref, parents) if parents else set()
         for parent in parents:
-            path = refs.plain_path(self._folder, parent)
+            path = self._storage.place(dataclasses.replace(self.ref, name=parent))
             if parent in kept or not path:
                 return
             try:

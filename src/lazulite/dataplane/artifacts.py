@@ -108,7 +108,7 @@ def _on_disk(home: Path, blob: BlobRef) -> Path:
     plain = refs.plain_path(str(refs.container_path(home, blob.account, blob.container)), blob.name)
     if not plain:
         raise BadRequest(f'"{blob.name}" is longer than a file\'s path can be.', target="path")
-    return Path(plain)
+    return refs.blob_path(home, blob.account, blob.container, blob.name)
 
 
 def _artifact(head: str, path: str) -> JsonObject:
