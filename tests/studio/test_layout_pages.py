@@ -179,6 +179,15 @@ def test_a_running_job_is_cancelled_and_run_again(place: Place, page: Page) -> N
     expect(page.locator(".title .badge")).to_have_text("Canceled")
 
 
+def test_a_tab_that_goes_from_page_to_page_counts_as_one(place: Place, page: Page) -> None:
+    pauses = []
+    for path in ("/jobs", "/data", "/models", "/endpoints", "/jobs", "/data"):
+        with page.expect_response(re.compile("/_studio/pulse")) as asked:
+            page.goto(place.address(path))
+        pauses.append(asked.value.json()["pause_ms"])
+    assert pauses[-1] <= pauses[0]
+
+
 def test_a_job_that_is_deleted_elsewhere_is_said_to_be_gone(place: Place, page: Page) -> None:
     name = place.job("true", displayName="fleeting")
     place.ended(name)

@@ -5,7 +5,7 @@ import { ask, pace, say, span } from "./shared.js";
 
 const HIDDEN_MS = 15000;
 const MOST_PATIENCE_MS = 4000;
-const PAGE = Math.random().toString(36).slice(2); // by which the platform counts how many pages are open
+const PAGE = (sessionStorage.page ??= Math.random().toString(36).slice(2)); // a tab's, by which the platform counts them
 let last = document.getElementById("main")?.dataset.live ?? "";
 let isDown = false;
 let ahead = 0;
