@@ -137,10 +137,12 @@ def test_images_of_the_workspaces_registry_are_started_from_run_and_given_script
     served = image(tmp_path / "served", real_engine.base, "served", SERVER.format(port=5001))
     real_engine("build", "-t", f"{registry}/served:1", str(served))
     push("served:1")
+    pushed = requests.get(f"http://127.0.0.1:{running.port}/v2/acr9/served/manifests/1", timeout=30)
+    digest = pushed.headers["docker-content-digest"]
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "score.py").write_text("def init(): pass\n")
     endpoint.put(
-        Environment(image="acr9.azurecr.io/served:1"),
+        Environment(image=f"acr9.azurecr.io/served@{digest}"),
         code_configuration=CodeConfiguration(code=str(tmp_path / "code"), scoring_script="score.py"),
     )
     assert endpoint.get("/score").text == "score of served"

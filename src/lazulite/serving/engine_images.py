@@ -52,25 +52,35 @@ def ensure(settings: Settings, engine: Engine, environment: Registered, who: str
         return tag
     image = str(environment.body.get("image"))
     if is_ours(image):
-        fetch(settings, engine, image, who, log)
-    elif not sealed.has(engine, image):
+        return fetch(settings, engine, image, who, log)
+    if not sealed.has(engine, image):
         sealed.check_pull(settings, image, who)
         _step(engine, ["pull", image], log)
     return image
 
 
-def fetch(settings: Settings, engine: Engine, image: str, who: str, log: Log) -> None:
-    """Has the engine know an image of a workspace's registry by its name. Raises as `ensure` does."""
+def fetch(settings: Settings, engine: Engine, image: str, who: str, log: Log) -> str:
+    """Has the engine know an image of a workspace's registry by its name; returns that. Raises as `ensure` does.
+
+    One that is named by its digest, a name that none can be given, gets a tag that says the digest.
+    """
     recipe = images.find(settings.home, image)
     if recipe:
         _build(settings, engine, recipe, image, who, log)
-        return
+        return image
     here = name_here(settings, image)
     with alone(settings, here):
         _step(engine, ["pull", *(["--tls-verify=false"] if engine.is_podman else []), here], log)
-        if "@" not in image:  # a digest is no name that could be given
-            name(engine, here, image)
+        tagged = _tagged(image)
+        name(engine, here, tagged)
         unname(engine, here)
+    return tagged
+
+
+def _tagged(image: str) -> str:
+    whole, at, digest = image.partition("@")
+    folder, slash, last = whole.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}:{digest.replace(':', '-')}" if at else image
 
 
 @contextlib.contextmanager
