@@ -71,6 +71,16 @@ def test_a_copy_comes_to_an_end_where_a_job_left_links_that_do_not(staged, data)
     assert (copy / "latest" / "x.csv").read_text() == "a,b\n" and (copy / "deep" / "all").is_symlink()
 
 
+def test_a_copy_leaves_links_out_of_storage_out_and_says_so(staged, data, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    (data / "deep" / "out").symlink_to(tmp_path)
+    (data / "file").symlink_to(tmp_path / "secret")
+    found, said = staged(**folder_input("Download"))
+    copy = found.folder / "inputs" / "d"
+    assert [path.name for path in copy.rglob("*") if path.is_file()] == ["x.csv"]
+    assert "input d: deep/out is left out, a link that leads out of its container" in said
+
+
 def test_an_mltable_is_its_folder(staged, data):
     (data / "MLTable").write_text("paths: [{file: ./deep/x.csv}]")
     found, _ = staged(**folder_input(kind="mltable"))

@@ -4,6 +4,7 @@ import re
 import shutil
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lazulite import fields
@@ -11,7 +12,7 @@ from lazulite.arm import uploads
 from lazulite.arm.components import REFERENCES
 from lazulite.artifacts.copies import copy_folder
 from lazulite.artifacts.locate import locate
-from lazulite.artifacts.refs import container_path
+from lazulite.artifacts.refs import container_of, container_path
 from lazulite.errors import BadRequest, Conflict, NotFound
 from lazulite.http import registries, scopes
 from lazulite.http.call import Call, JsonObject, Reply
@@ -123,7 +124,11 @@ class _Sharing:
         folder = container_path(home, account, container)
         folder.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            copy_folder(path, folder / path.name)
+            left_out = copy_folder(path, folder / path.name, within=container_of(home, path))
+            if left_out:
+                shutil.rmtree(folder)
+                link = Path(left_out[0]).relative_to(path)
+                raise BadRequest(f'"{link}" in {uri} is a link that leads out of its container: nobody may share it.')
         else:
             shutil.copy(path, folder / path.name)
         return uploads.blob_uri(account, container, path.name)

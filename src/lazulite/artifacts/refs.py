@@ -73,6 +73,12 @@ def check_container_name(name: str) -> None:
         )
 
 
+def container_of(home: Path, path: Path) -> Path | None:
+    """Returns the folder of the container that a place in storage lies in; None for a place elsewhere."""
+    storage = storage_path(home)
+    return storage.joinpath(*path.relative_to(storage).parts[:2]) if path.is_relative_to(storage) else None
+
+
 def blob_path(home: Path, account: str, container: str, name: str) -> Path:
     """Returns where the bytes of a blob stand, or where those of a folder of blobs do, whether they exist or not.
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from lazulite.artifacts.copies import copy_folder
 from lazulite.artifacts.files import full_disk_is_an_error
-from lazulite.artifacts.refs import storage_path
+from lazulite.artifacts.refs import container_of, storage_path
 from lazulite.engine import downloads, folders, mltables
 from lazulite.engine.prepare import Prepared
 from lazulite.engine.sources import Goal, Source
@@ -54,7 +54,7 @@ def stage(settings: Settings, made: Prepared, has_views: bool, log: Callable[[st
         staged.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (staged.folder / "lock").unlink(missing_ok=True)  # of an earlier attempt, whose process has ended
         discard(staged.folder)
-        _place_code(staged, made.sources.code)
+        _place_code(home, staged, made.sources.code, log)
         for one in made.spec.inputs:
             if one.kind == LITERAL:
                 staged.values[f"inputs.{one.name}"] = one.text
@@ -73,14 +73,19 @@ def discard(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _place_code(staged: Staged, source: Path | None) -> None:
+def _place_code(home: Path, staged: Staged, source: Path | None, log: Callable[[str], None]) -> None:
     if source:
-        copy_folder(source, staged.code, _copy_program)
+        _tell("code", source, copy_folder(source, staged.code, _copy_program, within=container_of(home, source)), log)
     else:
         staged.code.mkdir()
     for name in LIVE:
         keep(staged.code / name, staged.artifacts / name)
     (staged.artifacts / "user_logs").mkdir(exist_ok=True)
+
+
+def _tell(what: str, folder: Path, left_out: list[str], log: Callable[[str], None]) -> None:
+    for link in left_out:
+        log(f"{what}: {Path(link).relative_to(folder)} is left out, a link that leads out of its container")
 
 
 def _copy_program(source: str, target: str) -> None:
@@ -123,7 +128,7 @@ def _place_input(
         return str(target)
     log(f"input {wanted.name}: copied, mode {wanted.mode}")
     if path.is_dir():
-        copy_folder(path, target)
+        _tell(f"input {wanted.name}", path, copy_folder(path, target, within=container_of(settings.home, path)), log)
     else:
         folder.mkdir(parents=True)
         shutil.copyfile(path, target)
