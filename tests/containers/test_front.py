@@ -73,6 +73,8 @@ def daemon(tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(60)
+        # A daemon mounts its own folder, which then could not be removed.
+        subprocess.run(["umount", "--lazy", f"{tmp_path}/d/data"], capture_output=True)
 
 
 @pytest.mark.slow
