@@ -54,7 +54,8 @@ class LazuliteError(Exception):
 
     def wire(self) -> dict[str, Any]:
         """Returns the inner ARM error object: `{code, message, target, details}`."""
-        message = f"{self.message} {self.hint}" if self.hint else self.message
+        end = "" if self.message.endswith((".", "?", "!", ":")) else "."  # what is quoted from elsewhere may lack one
+        message = f"{self.message}{end} {self.hint}" if self.hint else self.message
         return {
             "code": self.code,
             "message": message,

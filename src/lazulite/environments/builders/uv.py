@@ -334,7 +334,7 @@ def _failure(output: Sequence[str]) -> LazuliteError:
         )
     elif "Failed to fetch" in reason or "error sending request" in reason:
         hint = "Can this machine reach its package index? `pip config list` shows which one that is."
-    return UserCodeError(f"The environment could not be built. {reason}", code="ImageBuildFailure", hint=hint)
+    return UserCodeError(reason, code="ImageBuildFailure", hint=hint)
 
 
 def reason_of(output: Sequence[str]) -> str:
