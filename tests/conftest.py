@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lazulite import settings
+from lazulite.containers.boxes import Boxes
 from lazulite.identity.environment import client_environment
 from lazulite.settings import Settings
 
@@ -96,6 +97,9 @@ class Platform:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(30)
+        local = Boxes(self.settings)  # local deployments, which go on as docker's containers do
+        for box in local.all():
+            local.stop(box)
 
 
 @pytest.fixture(scope="session")
