@@ -18,6 +18,10 @@ import psutil
 from lazulite import clock
 from lazulite.identity import tokens
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ports import free_ports
+
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/bench"
 _ENDED = ("Completed", "Failed", "Canceled")
 _FIRST_POLL_S, _POLL_S = 0.025, 0.005
@@ -30,7 +34,7 @@ class Platform:
     def __init__(self, home: Path, *, is_kept: bool = False) -> None:
         self.home = home
         self._is_kept = is_kept
-        self.port, self._scoring_port = _free_port(), _free_port()
+        self.port, self._scoring_port = free_ports(2)
 
     def __enter__(self) -> "Platform":
         if not self._is_kept:
@@ -130,9 +134,3 @@ def _command(process: psutil.Process) -> str:
     with suppress(psutil.Error):  # it may have ended meanwhile
         return " ".join(process.cmdline())
     return ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

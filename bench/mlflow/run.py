@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from ports import free_ports
 from venvs import venv
 
 HERE = Path(__file__).parent
@@ -66,7 +67,7 @@ def ask(python: Path, uri: str, server: int, run_count: int) -> Iterator[str]:
 @contextmanager
 def serve(name: str, scratch: Path, python: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Runs one server with an empty store."""
-    port, home = free_port(), scratch / "store"
+    (port, scoring_port), home = free_ports(2), scratch / "store"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     uri = f"http://127.0.0.1:{port}"
@@ -75,7 +76,7 @@ def serve(name: str, scratch: Path, python: Path) -> Iterator[tuple["subprocess.
         environ |= {
             "LAZULITE_HOME": str(home),
             "LAZULITE_PORT": str(port),
-            "LAZULITE_SCORING_PORT": str(free_port()),
+            "LAZULITE_SCORING_PORT": str(scoring_port),
         }
         command = [sys.executable, "-m", "lazulite.cli.main", "up"]
         uri += f"/mlflow/v2.0{WORKSPACE}"
@@ -91,13 +92,6 @@ def serve(name: str, scratch: Path, python: Path) -> Iterator[tuple["subprocess.
         process.terminate()
         process.wait(30)
         shutil.rmtree(home, ignore_errors=True)
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

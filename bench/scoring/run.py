@@ -14,13 +14,11 @@ out of it; a no-op the wake-ups of gateway and worker.
 """
 
 import argparse
-import contextlib
 import http.client
 import os
 import shlex
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -34,6 +32,7 @@ from pathlib import Path
 import psutil
 from bodies import body
 from peers import HERE, OURS, PEERS, REFERENCE, SILENCE, WORKS, Peer, install
+from ports import free_ports
 
 CONNECTIONS = (1, 8, 64)
 STARTS_WITHIN_S = 120
@@ -139,13 +138,6 @@ def serve(peer: Peer, work: str, scratch: Path) -> Iterator[tuple[psutil.Process
         for one in alive:
             one.kill()
         process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns ports that nobody listens on."""
-    with contextlib.ExitStack() as open_ones:
-        probes = [open_ones.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def wait_for(port: int, peer: Peer, work: str, process: "subprocess.Popen[bytes]", log: str) -> None:

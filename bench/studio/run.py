@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,10 @@ from lazulite.identity import accounts
 from lazulite.ids import WorkspaceId
 from lazulite.store import tables
 from lazulite.store.db import Database
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ports import free_ports
 
 HERE = WorkspaceId("10000000-0000-0000-0000-000000000001", "bench", "large")
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -122,7 +125,7 @@ def main() -> None:
 @contextlib.contextmanager
 def platform(home: Path):
     """Runs a platform on free ports."""
-    ports = [free_port(), free_port()]
+    ports = free_ports(2)
     names = ("LAZULITE_PORT", "LAZULITE_SCORING_PORT")
     environ = {**os.environ, "LAZULITE_HOME": str(home), **dict(zip(names, map(str, ports), strict=True))}
     command = [sys.executable, "-m", "lazulite.cli.main", "up"]
@@ -137,13 +140,6 @@ def platform(home: Path):
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(url: str, method: str, path: str, body: object = None) -> dict:

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,10 @@ from lazulite import settings
 from lazulite.errors import Unavailable
 from lazulite.serving import workers
 from lazulite.serving.gateway import control
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from ports import free_ports
 
 HERE = Path(__file__).parent
 WITHIN_S = 120
@@ -73,7 +76,7 @@ def main() -> None:
 @contextmanager
 def platform(scratch: Path) -> Iterator[tuple[settings.Settings, dict]]:
     """Starts a platform with the deployment, and ends both."""
-    ports = {"LAZULITE_PORT": str(free_port()), "LAZULITE_SCORING_PORT": str(free_port())}
+    ports = dict(zip(("LAZULITE_PORT", "LAZULITE_SCORING_PORT"), map(str, free_ports(2)), strict=True))
     environ = {**os.environ, "LAZULITE_HOME": str(scratch / "home"), **ports}
     lazulite = [sys.executable, "-m", "lazulite.cli.main"]
     with (scratch / "platform.log").open("wb") as log:
@@ -86,13 +89,6 @@ def platform(scratch: Path) -> Iterator[tuple[settings.Settings, dict]]:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def worker_of(chosen: settings.Settings) -> workers.Worker:
