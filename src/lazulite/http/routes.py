@@ -20,7 +20,8 @@ class Route:
     template: `/a/{name}/b`; `{name:path}`, last only, takes the rest, slashes included. partial: what of Azure's
     behaviour is missing, in words, for docs/coverage.md; "" when nothing known is. is_open: takes callers that
     present no token, where Azure does. takes_file: the body, of any size, goes into `Call.file`, a draft that the
-    handler moves to its place or leaves to be discarded.
+    handler moves to its place or leaves to be discarded. is_quiet: asked so often that the log only tells of it when
+    it tells everything.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Route:
     partial: str = ""
     is_open: bool = False
     takes_file: bool = False
+    is_quiet: bool = False
 
 
 @dataclass

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,7 +30,6 @@ Refuse = Callable[[LazuliteError], Reply]
 # Control-plane bodies are small; component specs and conda files are the largest. Source: guess.
 BODY_LIMIT_BYTES = 16 << 20
 _BATCH_BYTES = 1 << 20
-_PULSE = "/_studio/pulse"  # what every open page asks each second
 
 
 class ClientGone(Exception):
@@ -48,8 +48,13 @@ def app(router: Router, parts: Parts, identify: Identify, refuse: Refuse = refus
         if scope["type"] != "http":
             return
         request_id, began = str(uuid.uuid4()), time.perf_counter()
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+        level = logging.INFO
         try:
-            reply = await _answer(router, parts, identify, scope, receive)
+            route, ids = router.find(scope["method"], path)
+            level = logging.DEBUG if route.is_quiet else level
+            call_of = partial(_call, scope, path, ids, route, identify, parts)
+            reply = await _answer(route, call_of, parts, scope, receive)
         except ClientGone:
             return
         except LazuliteError as error:
@@ -60,23 +65,21 @@ def app(router: Router, parts: Parts, identify: Identify, refuse: Refuse = refus
                 LazuliteError("Lazulite itself failed here.", hint="`lazulite logs platform` shows the traceback.")
             )
         took_ms = (time.perf_counter() - began) * 1000
-        level = logging.DEBUG if scope["path"] == _PULSE else logging.INFO
         log.log(level, "%s %s %d %.1fms %s", scope["method"], scope["path"], reply.status, took_ms, request_id)
         await _send(scope, receive, send, reply, request_id)
 
     return serve
 
 
-async def _answer(router: Router, parts: Parts, identify: Identify, scope: Scope, receive: Receive) -> Reply:
-    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
-    route, ids = router.find(scope["method"], path)
-
+async def _answer(
+    route: Route, call_of: Callable[[bytes], Call], parts: Parts, scope: Scope, receive: Receive
+) -> Reply:
     def handle(raw: bytes) -> Reply:
-        return route.handler(_call(scope, path, ids, raw, route, identify, parts), parts)
+        return route.handler(call_of(raw), parts)
 
     if not route.takes_file:
         return await run_in_threadpool(handle, await _read(scope, receive))
-    call = await run_in_threadpool(_call, scope, path, ids, b"", route, identify, parts)
+    call = await run_in_threadpool(call_of, b"")
     draft = parts.uploads.draft()
     try:
         await _read_into(draft, receive)
@@ -86,7 +89,7 @@ async def _answer(router: Router, parts: Parts, identify: Identify, scope: Scope
 
 
 def _call(
-    scope: Scope, path: str, ids: Mapping[str, str], raw: bytes, route: Route, identify: Identify, parts: Parts
+    scope: Scope, path: str, ids: Mapping[str, str], route: Route, identify: Identify, parts: Parts, raw: bytes
 ) -> Call:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     who = Caller() if route.is_open else identify(headers, parts)

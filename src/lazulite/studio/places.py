@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from lazulite.artifacts import locate
-from lazulite.artifacts.refs import storage_path
+from lazulite.artifacts import links, locate
+from lazulite.artifacts.refs import container_of
 from lazulite.engine import references
 from lazulite.errors import Forbidden, NotFound
 from lazulite.http.call import JsonObject
@@ -49,9 +49,8 @@ def find(visit: Visit, uri: str) -> Path:
 
     home = visit.parts.settings.home
     path = Path(os.path.normpath(locate.path_of(home, uri, datastore)))
-    storage = storage_path(home)
-    # A job may have left a link in its outputs, to anywhere.
-    if not path.is_relative_to(storage) or not path.resolve().is_relative_to(storage.resolve()):
+    container = container_of(home, path)
+    if not container or links.leads_out(str(container), str(path)):
         raise Forbidden(f'"{uri}" is not in the platform\'s storage, and Studio shows nothing else.')
     if not path.exists():
         raise NotFound(f'Nothing is at "{uri}".', hint="It may have been deleted, or was not written yet.")

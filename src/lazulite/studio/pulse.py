@@ -20,4 +20,4 @@ def get(call: Call, parts: Parts) -> Reply:
     return Reply({"state": state(parts), "pause_ms": pause_ms})
 
 
-ROUTES = (Route("GET", "/_studio/pulse", get),)
+ROUTES = (Route("GET", "/_studio/pulse", get, is_quiet=True),)
