@@ -121,12 +121,17 @@ def own_platform(tmp_path: Path) -> Iterator[Platform]:
     running.stop()
 
 
+def lead(patch: pytest.MonkeyPatch, platform: Platform) -> None:
+    """Leads this very process's Azure clients to a platform."""
+    for name, value in platform.environ.items():
+        patch.setenv(name, value)
+    # The SDK leaves its choice of a cloud in the environment, where its next client in this process finds it.
+    patch.setenv("AZUREML_CURRENT_CLOUD", "")
+    patch.delenv("AZUREML_CURRENT_CLOUD")
+
+
 @pytest.fixture
 def environ(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """Leads this very process's Azure clients to the shared platform."""
-    for name, value in platform.environ.items():
-        monkeypatch.setenv(name, value)
-    # The SDK leaves its choice of a cloud in the environment, where its next client in this process finds it.
-    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "")
-    monkeypatch.delenv("AZUREML_CURRENT_CLOUD")
+    lead(monkeypatch, platform)
     return platform

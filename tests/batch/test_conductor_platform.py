@@ -16,7 +16,7 @@ from azure.ai.ml.entities import Environment
 from azure.ai.ml.parallel import RunFunction, parallel_run_function
 from azure.identity import DefaultAzureCredential
 
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 WITHIN_S = 90
 SCRIPT = """
@@ -48,8 +48,7 @@ def run(mini_batch):
 @pytest.fixture
 def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "parallel")
 
 

@@ -27,7 +27,7 @@ from azure.ai.ml.exceptions import ValidationException
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 SCORE = """
 import os
@@ -123,10 +123,7 @@ def ended(ml: MLClient, name: str) -> Any:
 @pytest.fixture(scope="module")
 def numbers(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in platform.environ.items():
-            patch.setenv(name, value)
-        patch.setenv("AZUREML_CURRENT_CLOUD", "")
-        patch.delenv("AZUREML_CURRENT_CLOUD")
+        lead(patch, platform)
         ml = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, f"ws-{time.time_ns() % 10**9}")
         yield Endpoint(ml, tmp_path_factory.mktemp("numbers"))
 

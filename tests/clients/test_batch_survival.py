@@ -22,7 +22,7 @@ from azure.ai.ml.entities import (
 from azure.core.exceptions import AzureError
 from azure.identity import DefaultAzureCredential
 
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 WITHIN_S = 90
 FILES = 8
@@ -48,10 +48,7 @@ def run(mini_batch):
 def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MLClient:
     """A workspace with the endpoint `squares` on a platform of the test's own."""
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "")
-    monkeypatch.delenv("AZUREML_CURRENT_CLOUD")
+    lead(monkeypatch, own_platform)
     made = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "score.py").write_text(SCORE)

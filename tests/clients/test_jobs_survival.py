@@ -11,7 +11,7 @@ from azure.ai.ml.entities import AmlCompute, Environment, Job
 from azure.identity import DefaultAzureCredential
 
 from tests.clients.test_jobs import ended
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 WITHIN_S = 60
 
@@ -19,8 +19,7 @@ WITHIN_S = 60
 @pytest.fixture
 def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     made = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
     made.environments.create_or_update(Environment(name="plain", image="python:3.11-slim"))
     return made

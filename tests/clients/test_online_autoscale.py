@@ -15,7 +15,7 @@ from azure.mgmt.monitor import MonitorManagementClient
 from azure.mgmt.monitor.models import AutoscaleProfile, MetricTrigger, ScaleAction, ScaleRule
 
 from tests.clients.test_online_scaling import Endpoint, given, until
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 SCORE = """
 def init():
@@ -50,8 +50,7 @@ def profile(least: int, most: int, *rules: ScaleRule) -> AutoscaleProfile:
 
 def test_rules_move_instances_through_a_crash_of_the_platform(own_platform: Platform, code: Path, monkeypatch) -> None:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     ml = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "moved")
     monitor = MonitorManagementClient(DefaultAzureCredential(), SUBSCRIPTION)
     blue = ManagedOnlineDeployment(**given(code, "moved", instance_type="Standard_DS3_v2"))

@@ -24,7 +24,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
 from lazulite.guest import box
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 pytestmark = pytest.mark.slow
 
@@ -92,8 +92,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def client(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
-    for name, value in platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, platform)
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, f"ws-{uuid.uuid4().hex[:8]}")
 
 

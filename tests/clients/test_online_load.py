@@ -17,7 +17,7 @@ from azure.identity import DefaultAzureCredential
 
 from lazulite.serving.gateway import control
 from tests.clients.test_online import deployment, make, until
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 SCORE = """
 import json, os, zlib
@@ -40,8 +40,7 @@ _WIDE = OnlineRequestSettings(
 @pytest.fixture
 def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "busy")
 
 

@@ -28,7 +28,7 @@ from azure.ai.ml.entities import (
 from azure.identity import DefaultAzureCredential
 
 from lazulite.serving.gateway import control
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 SCORE = """
 import os, time
@@ -154,8 +154,7 @@ def test_mirrored_answers_are_compared(ml: MLClient, platform: Platform, code: P
 
 def test_a_deployment_sleeps_until_a_request_wakes_it(own_platform: Platform, code: Path, monkeypatch) -> None:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     ml = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "sleepy")
     told = {"instance_type": "Standard_DS3_v2", "properties": {"lazulite.idleTimeout": "PT1S"}}
     blue = ManagedOnlineDeployment(**given(code, "sleepy", **told))

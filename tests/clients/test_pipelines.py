@@ -13,7 +13,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
 from tests.clients.test_sweeps import LOG
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 WITHIN_S = 60
 
@@ -219,8 +219,7 @@ def test_kill_nine_in_the_middle_of_twenty_steps_runs_nothing_twice(
     own_platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     ml = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
     ml.environments.create_or_update(Environment(name="plain", image="python:3.11-slim"))
     ticks = tmp_path / "ticks"

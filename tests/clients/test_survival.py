@@ -12,7 +12,7 @@ from azure.ai.ml.entities import ManagedOnlineEndpoint, Model
 from azure.identity import DefaultAzureCredential
 
 from tests.clients.test_online import deployment, make, until
-from tests.conftest import GROUP, SUBSCRIPTION, Platform, free_port
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, free_port, lead
 
 SCORE = "import os\ndef init(): pass\ndef run(data): return os.getpid()\n"
 
@@ -20,8 +20,7 @@ SCORE = "import os\ndef init(): pass\ndef run(data): return os.getpid()\n"
 @pytest.fixture
 def ml(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
 
 

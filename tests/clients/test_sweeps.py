@@ -25,7 +25,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
 from tests.clients.test_jobs import ended
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 # What logs a number with nothing but Python: MLflow's own request, sent to where the job is told to track.
 LOG = """
@@ -263,8 +263,7 @@ def test_a_kill_of_the_platform_loses_no_trial_and_repeats_none(
     own_platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     ml = MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "survivor")
     ml.environments.create_or_update(Environment(name="plain", image="python:3.11-slim"))
     job = command(

@@ -8,7 +8,7 @@ from azure.ai.ml.entities import Hub, Project, Workspace
 from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 
-from tests.conftest import GROUP, SUBSCRIPTION, Platform
+from tests.conftest import GROUP, SUBSCRIPTION, Platform, lead
 
 
 def test_a_workspace_is_there_when_it_is_first_named(ml: MLClient) -> None:
@@ -64,8 +64,7 @@ def test_keys_open_the_workspaces_storage(ml: MLClient) -> None:
 def strict(own_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> MLClient:
     own_platform.flags = ("--strict",)
     own_platform.start()
-    for name, value in own_platform.environ.items():
-        monkeypatch.setenv(name, value)
+    lead(monkeypatch, own_platform)
     return MLClient(DefaultAzureCredential(), SUBSCRIPTION, GROUP, "strict-one")
 
 
